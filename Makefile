@@ -1,0 +1,59 @@
+# Needs python3 (3.11 or newer) with venv, git and, for test-real, Node. Everything else is
+# installed into .venv and tests/real/node_modules of this checkout.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+AGENT ?= script
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-cache-dir --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-real lint format bench lock clean
+
+help:  ## say what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
+
+$(VENV)/ready: requirements/dev.txt pyproject.toml src/mittelo/VERSION
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mittelo needs Python 3.11 or newer; name one with: make PYTHON=python3.12")'
+	@echo "installing into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+tests/real/node_modules/ready: tests/real/package-lock.json
+	@command -v npm >/dev/null || { echo "test-real needs Node with npm: install it, then run make test-real again" >&2; exit 1; }
+	@echo "installing the pinned agent CLIs into tests/real/node_modules ..."
+	@npm ci --prefix tests/real --cache tests/real/node_modules/.npm-cache --ignore-scripts --no-audit --no-fund --loglevel=error
+	@npm run --prefix tests/real --silent place-binaries
+	@rm -rf tests/real/node_modules/.npm-cache
+	@touch $@
+
+demo: $(VENV)/ready  ## run a relay of three tasks in a scratch repository (AGENT=cc for a real CLI)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/demo $(AGENT)
+
+test: $(VENV)/ready lint  ## everything deterministic: lint, types, tests
+	@$(BIN)/pytest -n auto
+
+test-real: $(VENV)/ready tests/real/node_modules/ready  ## drive the real agent CLIs against a mock model
+	@$(BIN)/pytest -m real tests/real -n 2
+
+lint: $(VENV)/ready
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/ready  ## put the code into shape
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/ready  ## measure start-up, the relay's own time and the cost of supervising
+	@$(BIN)/python benchmarks/relay.py
+
+lock: $(VENV)/ready  ## compile requirements/dev.txt anew
+	@$(PIP) install uv
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
+	  --no-emit-index-url --custom-compile-command "make lock" --output-file requirements/dev.txt --quiet
+
+clean:  ## remove what make made
+	rm -rf $(VENV) tests/real/node_modules dist .mypy_cache .ruff_cache .pytest_cache

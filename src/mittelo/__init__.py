@@ -1,0 +1,1 @@
+"""Run coding-agent CLIs unattended: the rooms of rally, laps and mittelo."""

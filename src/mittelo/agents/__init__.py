@@ -1,0 +1,1 @@
+"""Agents that come with mittelo: programs of their own, started like any agent CLI."""

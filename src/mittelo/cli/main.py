@@ -1,0 +1,117 @@
+"""The entry points of the three commands, and what becomes of every error."""
+
+import errno
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from mittelo.cli.group import Commands
+from mittelo.errors import Interrupted, MitteloError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+INTERRUPTED = 130
+OUR_FAULT = 3
+USERS_DISK = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+}
+
+
+def rally() -> NoReturn:
+    """Run the command `rally`."""
+    words = "Run a relay of coding agents in this repository."
+    run(Commands("rally", "mittelo.cli.rally", words, {"relay": "start"}))
+
+
+def laps() -> NoReturn:
+    """Run the command `laps`."""
+    run(Commands("laps", "mittelo.cli.laps", "The work queue of this repository.", {}))
+
+
+def mittelo() -> NoReturn:
+    """Run the command `mittelo`."""
+    words = "A hub that queues prompts, workers that serve them, and the tools around them."
+    run(Commands("mittelo", "mittelo.cli.mittelo", words, {}))
+
+
+def run(command: click.Command) -> NoReturn:
+    """Run a command and exit as `design.md` says: 0, 1, 2, 3 or 130."""
+    try:
+        code = command.main(prog_name=command.name, standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as exit_:
+        code = exit_.exit_code
+    except (click.Abort, KeyboardInterrupt, Interrupted):
+        code = INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except MitteloError as error:
+        code = _complain(command, error)
+    except BrokenPipeError:
+        code = _stop_writing()
+    except OSError as error:
+        code = _disk_trouble(command, error)
+    except Exception:  # noqa: BLE001 - the one place that catches our own faults
+        code = _our_fault(command)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(command: click.Command, error: MitteloError) -> int:
+    click.echo(f"{command.name}: {error.what}", err=True)
+    if error.todo:
+        click.echo(f"  {error.todo}", err=True)
+    return error.exit_code
+
+
+def _disk_trouble(command: click.Command, error: OSError) -> int:
+    """Tell of a disk that is full or closed to us; any other system error is our fault."""
+    if error.errno not in USERS_DISK:
+        return _our_fault(command)
+    where = f"{error.filename}: " if error.filename else ""
+    todo = "Mend that, then go on with the same command; what was recorded is kept."
+    return _complain(command, MitteloError(f"{where}{error.strerror}.", todo))
+
+
+def _stop_writing() -> int:
+    """Give up stdout quietly: whoever read it has gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _our_fault(command: click.Command) -> int:
+    import traceback
+
+    text = traceback.format_exc()
+    try:
+        path = _write_traceback(text)
+    except OSError:
+        click.echo(text, err=True)
+        return OUR_FAULT
+    last = text.strip().splitlines()[-1]
+    click.echo(f"{command.name}: this is a fault of ours: {last}", err=True)
+    click.echo(f"  The details are in {path}", err=True)
+    return OUR_FAULT
+
+
+def _write_traceback(text: str) -> "Path":
+    import time
+
+    from mittelo.config.paths import crash_folder
+
+    folder = crash_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
+    path.write_text(text)
+    return path

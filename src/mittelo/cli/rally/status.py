@@ -1,0 +1,77 @@
+"""`rally status`: what is going on, in one screen."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mittelo.cli.output import console, say, show_json
+
+if TYPE_CHECKING:
+    from mittelo.rally.status import Status
+
+
+@click.command("status")
+@click.option("--json", "as_json", is_flag=True, help="As data.")
+def command(as_json: bool) -> None:
+    """Show the relay of this repository: how far it is, its last tries, what it used."""
+    from mittelo.rally.status import collect
+    from mittelo.repo.workspace import find_workspace
+
+    workspace = find_workspace()
+    workspace.require_init()
+    status = collect(workspace)
+    if as_json:
+        return show_json(status)
+    _show_relay(status)
+    if status.tries:
+        _show_tries(status)
+    for spent in status.spending:
+        tokens, cost = spent.tokens.total, f", ${spent.cost_usd:.2f}" if spent.cost_usd else ""
+        done = f"{spent.completed} of {spent.tries} tries completed"
+        say(f"{spent.runner}: {done}, {tokens:,} tokens{cost}")
+    if status.pending_messages:
+        say(f"inbox: {status.pending_messages} waiting (rally inbox list)")
+    return None
+
+
+def _show_relay(status: "Status") -> None:
+    relay, holder, active = status.relay, status.running, status.active
+    if not relay:
+        return say('no relay yet: rally start --iterations 3 "your task"')
+    done = f"{relay.completed_iterations}/{relay.target_iterations} runs"
+    how = f"running (process {holder.pid})" if holder else _ended(relay.ended_at, relay.ended_why)
+    say(f"relay {relay.id}: {done} with {relay.agent_mix}, {how}")
+    if active:
+        model = f":{active.model}" if active.model else ""
+        say(
+            f"now: try {active.id}, run {active.run} attempt {active.attempt} with "
+            f"{active.agent}{model} since {active.started_at}"
+        )
+        say(f"transcript: {active.log_path}")
+    return None
+
+
+def _ended(at: str, why: str) -> str:
+    return f"{why} at {at}" if at else "unfinished (rally start --resume)"
+
+
+def _show_tries(status: "Status") -> None:
+    from rich.table import Table
+
+    from mittelo.core.clipping import one_line
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("try", "run", "agent", "outcome", "files", "commit", "said"):
+        table.add_column(heading, overflow="ellipsis", no_wrap=True)
+    for made in status.tries:
+        said = made.fail_reason if not made.completed else made.summary
+        table.add_row(
+            str(made.id),
+            f"{made.run_id}.{made.attempt_number}",
+            made.agent_type,
+            made.outcome,
+            str(len(made.files_changed)),
+            made.commit_hash[:7] or "—",
+            one_line(said, 60),
+        )
+    console().print(table)

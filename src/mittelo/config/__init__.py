@@ -1,0 +1,1 @@
+"""Settings and paths: what the user asked for, and where things are."""

@@ -1,0 +1,68 @@
+"""The settings: names, types and defaults of every key that the configuration may hold."""
+
+from msgspec import Struct, field
+
+from mittelo.harness.declared import Declaration
+
+SCHEMA_VERSION = 2
+
+
+class Defaults(Struct, frozen=True):
+    """`[defaults]`: how a relay is started when the command line does not say."""
+
+    iterations: int = 0
+    mix: str = ""
+    antigravity_model: str = ""
+    claude_model: str = ""
+    codex_model: str = ""
+    gemini_model: str = ""
+    opencode_model: str = ""
+
+
+class FreeRun(Struct, frozen=True):
+    """`[free_run]`: runs without a queue. A run that changes nothing fails, unless allowed."""
+
+    prompt_file: str = ""
+    require_changes: bool = True
+
+
+class Reliability(Struct, frozen=True):
+    """`[reliability]`: attempts of a run, seconds of a try, and what prompts tell of the past.
+
+    Limits of characters: 0 means no limit.
+    """
+
+    retry_budget: int = 5
+    try_timeout_secs: int = 3600
+    recent_try_count: int = 5
+    recent_try_char_limit: int = 1000
+    recent_context_char_limit: int = 6000
+
+
+class HarnessTable(Struct, frozen=True):
+    """`[harness.NAME]`: a CLI of the user's own, or model names for a built-in one."""
+
+    command: list[str] = []
+    model_flag: str | None = None
+    output_strategy: str = "tail"
+    output_lines: int = 40
+    tail_stream: str = "combined"
+    models: dict[str, str] = {}
+
+    def declaration(self) -> Declaration:
+        """Return what the harness is built from."""
+        return Declaration(
+            self.command, self.model_flag, self.tail_stream, self.output_lines, self.models
+        )
+
+
+class Settings(Struct, frozen=True):
+    """The whole configuration, the repository's over the user's over the built-in."""
+
+    schema_version: int = SCHEMA_VERSION
+    data_dir: str = ""
+    run_hooks_on_autocommit: bool = False
+    defaults: Defaults = field(default_factory=Defaults)
+    free_run: FreeRun = field(default_factory=FreeRun)
+    reliability: Reliability = field(default_factory=Reliability)
+    harness: dict[str, HarnessTable] = {}

@@ -1,0 +1,172 @@
+"""The prompt of a try, put together from its sources within byte budgets."""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from mittelo.core.clipping import clip, clip_bytes, one_line
+from mittelo.core.records import Outcome, TryRecord
+
+INSTRUCTIONS_BUDGET = 32_768
+ROLE_BUDGET = 16_384
+MESSAGE_BUDGET = 16_384
+LEFTOVER_PATHS = 50
+GENERIC_TASK = (
+    "Look at the current state of this project: its code, its documents, its recent history.\n"
+    "Choose the most useful next step towards what it is meant to be, and carry it out."
+)
+
+
+class RecentLimits(Struct, frozen=True):
+    """How much of the past a prompt tells: tries, characters of each, characters in all."""
+
+    count: int = 5
+    each: int = 1000
+    total: int = 6000
+
+
+class Sources(Struct, frozen=True, kw_only=True):
+    """What a prompt is made from; empty ones leave no trace in it.
+
+    `previous` is the summary of the last try of the same run, `leftover` the paths that were
+    changed before the run, `budget` the bytes the whole may have (0: no limit).
+    """
+
+    agent: str
+    task: str
+    run: int
+    target: int
+    instructions: str = ""
+    role: str = ""
+    role_text: str = ""
+    leftover: list[str] = []
+    relay_message: str = ""
+    run_message: str = ""
+    run_message_id: int = 0
+    previous: str = ""
+    recent: list[TryRecord] = []
+    recent_limits: RecentLimits = RecentLimits()
+    resumed: bool = False
+    require_changes: bool = True
+    budget: int = 0
+
+
+class Section(Struct):
+    """A heading and its text; `budget` bytes at most, shrinking to nothing where `yields`."""
+
+    heading: str
+    text: str
+    budget: int = 0
+    yields: bool = False
+
+    def render(self) -> str:
+        """Return the section as Markdown."""
+        text = clip_bytes(self.text.strip(), self.budget)
+        return f"## {self.heading}\n\n{text}\n" if self.heading else f"{text}\n"
+
+
+def assemble(sources: Sources) -> str:
+    """Return the whole prompt. The task is never cut; what only helps gives way to the budget."""
+    sections = [section for section in _sections(sources) if section.text.strip()]
+    excess = _size(sections) - sources.budget if sources.budget else 0
+    for section in [s for s in sections if s.yields]:
+        if excess <= 0:
+            break
+        before = _size(sections)
+        room = len(section.render().encode()) - excess
+        if room < 200:
+            sections.remove(section)
+        else:
+            section.budget = room - len(section.heading.encode()) - 6
+        excess -= before - _size(sections)
+    return "\n".join(section.render() for section in sections)
+
+
+def _size(sections: Iterable[Section]) -> int:
+    return sum(len(section.render().encode()) + 1 for section in sections)
+
+
+def _sections(sources: Sources) -> list[Section]:
+    return [
+        Section("", _opening(sources)),
+        Section("Leftover Changes", _leftover(sources.leftover)),
+        Section("Project Instructions", sources.instructions, INSTRUCTIONS_BUDGET),
+        Section("Role Instructions", _role(sources), ROLE_BUDGET),
+        Section("Task", sources.task),
+        Section("Message For This Relay", sources.relay_message, MESSAGE_BUDGET),
+        Section("Message For This Run", _run_message(sources), MESSAGE_BUDGET),
+        Section("Your Previous Attempt", sources.previous, MESSAGE_BUDGET, yields=True),
+        Section("Recent Tries", recent_tries(sources.recent, sources.recent_limits), yields=True),
+        Section("Before You Exit", _exit(sources)),
+    ]
+
+
+def _opening(sources: Sources) -> str:
+    lines = [
+        f"You are {sources.agent}, run {sources.run} of a relay with {sources.target} to do.",
+        "You work alone and without a person at the keyboard: decide for yourself, do not ask.",
+    ]
+    if sources.resumed:
+        lines.append(
+            "This session goes on where it was cut off: look at what is done, then finish."
+        )
+    return "\n".join(lines)
+
+
+def _leftover(paths: list[str]) -> str:
+    if not paths:
+        return ""
+    shown = "\n".join(f"- {one_line(path, 200)}" for path in paths[:LEFTOVER_PATHS])
+    more = len(paths) - LEFTOVER_PATHS
+    tail = f"\n- and {more} more" if more > 0 else ""
+    return (
+        "These files had uncommitted changes before this run began:\n"
+        f"{shown}{tail}\n\n"
+        "Code among them that belongs to the work must be committed, before your own changes or "
+        "with them. Notes and settings of the user may stay as they are."
+    )
+
+
+def _role(sources: Sources) -> str:
+    if not sources.role_text.strip():
+        return ""
+    return f"Your role is {sources.role}.\n\n{sources.role_text}"
+
+
+def _run_message(sources: Sources) -> str:
+    if not sources.run_message.strip():
+        return ""
+    return (
+        f"{sources.run_message.strip()}\n\n"
+        f"When you have dealt with it, run `rally inbox done {sources.run_message_id}`."
+    )
+
+
+def recent_tries(tries: list[TryRecord], limits: RecentLimits) -> str:
+    """Return one line for each of the last tries, the newest last."""
+    if limits.count <= 0:
+        return ""
+    lines = [_recent(made, limits.each) for made in tries[-limits.count :]]
+    return clip("\n".join(lines), limits.total)
+
+
+def _recent(made: TryRecord, budget: int) -> str:
+    source = f" source={made.cancellation_source}" if made.outcome is Outcome.CANCELLED else ""
+    reason = f" ({made.fail_reason})" if made.fail_reason else ""
+    said = clip(" ".join(made.summary.split()), budget).replace("\n", " ")
+    return f"- run {made.run_id}, {made.agent_type}: outcome={made.outcome}{source}{reason} {said}"
+
+
+def _exit(sources: Sources) -> str:
+    lines = [
+        "Finish what you began, check that it works, and leave the repository in a state that the",
+        "next run can build on. Then run this command in a shell (do not only print it):",
+        "",
+        '    rally progress --summary "what you did, in a few sentences" \\',
+        '        --followup "a next step that you saw, if any"',
+        "",
+        "How the records of this relay are kept is described in `.rally/README.md`.",
+    ]
+    if not sources.require_changes:
+        lines.append("It is all right to change nothing when the task asks for none.")
+    return "\n".join(lines)

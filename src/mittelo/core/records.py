@@ -1,0 +1,158 @@
+"""What is written down: one Struct for each kind of line under `.rally/`.
+
+Fields that a reader may rely on are always written; the rest is left out when empty. `v` is the
+version of the line's shape. Instants are RFC 3339 in UTC with seconds.
+"""
+
+from enum import StrEnum
+
+from msgspec import Struct, field
+
+from mittelo.core.signs import Tokens
+
+VERSION = 1
+
+
+def _version() -> int:
+    """Return the version as a factory: a plain default would be left out when written."""
+    return VERSION
+
+
+class Outcome(StrEnum):
+    """How a try ended."""
+
+    COMPLETED = "completed"
+    HANDOFF_REQUESTED = "handoff_requested"
+    RUN_TIMEOUT = "run_timeout"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
+
+    @property
+    def succeeded(self) -> bool:
+        """Tell whether a run that ends so counts towards its relay's target."""
+        return self in {Outcome.COMPLETED, Outcome.HANDOFF_REQUESTED}
+
+    @property
+    def open_ended(self) -> bool:
+        """Tell whether the run was cut off from outside and may go on in a later relay."""
+        return self in {Outcome.INTERRUPTED, Outcome.CANCELLED}
+
+
+class TryRecord(Struct, omit_defaults=True, kw_only=True):
+    """One invocation of an agent CLI, in `.rally/state/tries.jsonl`."""
+
+    v: int = field(default_factory=_version)
+    id: int
+    run_id: int
+    relay_id: int
+    agent_type: str
+    model: str = ""
+    resolved_model: str = ""
+    effort: str = ""
+    completed: bool
+    outcome: Outcome
+    cancellation_source: str = ""
+    resolved_route: str = ""
+    role: str = ""
+    summary: str
+    remaining_work: str
+    files_changed: list[str]
+    commit_hash: str
+    commit_history: list[str] = []
+    started_at: str
+    ended_at: str
+    attempt_number: int
+    log_path: str = ""
+    session_id: str = ""
+    resumed_session: str = ""
+    session_log: str = ""
+    fail_reason: str = ""
+    exit_code: int | None = None
+    runtime_ms: int = 0
+    tool_calls: int = 0
+    tokens: Tokens | None = None
+    cost_usd: float | None = None
+
+
+class RelayRecord(Struct, omit_defaults=True, kw_only=True):
+    """One relay, in `.rally/state/relays.jsonl`; the file is rewritten when one changes."""
+
+    v: int = field(default_factory=_version)
+    id: int
+    target_iterations: int
+    completed_iterations: int
+    agent_mix: str
+    prompt: str = ""
+    role: str = ""
+    effort: str = ""
+    require_changes: bool = True
+    started_at: str
+    ended_at: str = ""
+    ended_why: str = ""
+    first_try_id: int = 0
+    last_try_id: int = 0
+    consumed_message_ids: list[int] = []
+
+
+class MessageRecord(Struct, omit_defaults=True, kw_only=True):
+    """One message of the inbox, in `.rally/state/messages.jsonl`."""
+
+    v: int = field(default_factory=_version)
+    id: int
+    body: str
+    status: str = field(default_factory=lambda: "pending")
+    position: int
+    scope: str = field(default_factory=lambda: "run")
+    created_at: str
+    updated_at: str
+    relay_id: int = 0
+    consumed_by_run_id: int = 0
+    consumed_by_relay_id: int = 0
+
+
+class Handoff(Struct, kw_only=True):
+    """What a run hands to the next: why it stopped, and what should follow."""
+
+    summary: str
+    followups: list[str] = []
+    created_lap_ids: list[str] = []
+
+
+class SummaryRecord(Struct, omit_defaults=True, kw_only=True):
+    """The digest of one finalized run, in `.rally/summary.jsonl`, which git tracks."""
+
+    v: int = field(default_factory=_version)
+    run_id: str
+    summary: str
+    classification: str = ""
+    followups: list[str] = []
+    handoff: Handoff | None = None
+    updated_at: str
+
+
+class RunState(Struct, omit_defaults=True, kw_only=True):
+    """The run that is going on, in `.rally/state/run-state.json`; shared by processes."""
+
+    v: int = field(default_factory=_version)
+    run_id: str = ""
+    session_id: str = ""
+    finalized: bool = False
+    active_relay_id: int = 0
+    active_run_id: int = 0
+    active_try_id: int = 0
+    active_attempt: int = 0
+    active_agent: str = ""
+    active_model: str = ""
+    active_resumed_session: str = ""
+    active_head: str = ""
+    active_log_path: str = ""
+    active_started_at: str = ""
+
+
+class CommitRecord(Struct, kw_only=True):
+    """A commit that rally made, in `.rally/state/commits.jsonl`: only those are ever amended."""
+
+    v: int = field(default_factory=_version)
+    hash: str
+    made_at: str

@@ -1,0 +1,128 @@
+"""The life of one try: when to interrupt the agent, when to kill it, how it ended."""
+
+import math
+from enum import StrEnum
+from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+DRAIN_SECONDS = 5.0
+
+
+class Stop(StrEnum):
+    """Why we ended a try; what we end is never blamed on the agent."""
+
+    QUIT_NOW = "quit_now"
+    TERMINATED = "terminated"
+    TRY_TIMEOUT = "try_timeout"
+
+
+class Spoke(Struct, frozen=True, tag="spoke"):
+    """The agent wrote something."""
+
+
+class Ticked(Struct, frozen=True, tag="ticked"):
+    """Time passed."""
+
+
+class StopAsked(Struct, frozen=True, tag="stop_asked"):
+    """Somebody wants the try to end; asked twice, it ends at once."""
+
+    why: Stop
+
+
+class Exited(Struct, frozen=True, tag="exited"):
+    """The agent is gone, with its exit code or minus the signal that ended it."""
+
+    code: int
+
+
+class NotStarted(Struct, frozen=True, tag="not_started"):
+    """The agent could not be started."""
+
+    why: str
+
+
+class Lost(Struct, frozen=True, tag="lost"):
+    """The keeper of the agent is gone, and with it the exit code."""
+
+
+Event = Spoke | Ticked | StopAsked | Exited | NotStarted | Lost
+
+
+class Interrupt(Struct, frozen=True, tag="interrupt"):
+    """Ask the agent to stop (SIGINT)."""
+
+
+class Kill(Struct, frozen=True, tag="kill"):
+    """End the agent and all it started, at once (SIGKILL)."""
+
+
+class Finish(Struct, frozen=True, tag="finish"):
+    """The try is over."""
+
+    code: int | None
+    stop: Stop | None = None
+    not_started: str = ""
+
+
+Effect = Interrupt | Kill | Finish
+
+
+class Limits(Struct, frozen=True):
+    """Seconds a try may take in all, and from the interrupt to the kill."""
+
+    try_seconds: float = math.inf
+    drain: float = DRAIN_SECONDS
+
+
+class Try(Struct, frozen=True):
+    """Where a try stands. `asked` is when its end was asked for."""
+
+    limits: Limits
+    began: float
+    heard: float
+    stop: Stop | None = None
+    asked: float = math.inf
+    killed: bool = False
+
+
+def begin(limits: Limits, now: float) -> Try:
+    """Return the state of a try that starts now."""
+    return Try(limits, began=now, heard=now)
+
+
+def step(at: Try, event: Event, now: float) -> tuple[Try, list[Effect]]:
+    """Return the next state and what must now be done."""
+    match event:
+        case Spoke():
+            return replace(at, heard=now), []
+        case Ticked():
+            return _tick(at, now)
+        case StopAsked(why):
+            return _kill(at) if at.stop else _interrupt(at, why, now)
+        case Exited(code):
+            return at, [Finish(code, at.stop)]
+        case NotStarted(why):
+            return at, [Finish(None, at.stop, why)]
+        case Lost():
+            return at, [Finish(None, at.stop)]
+        case _:
+            assert_never(event)
+
+
+def _tick(at: Try, now: float) -> tuple[Try, list[Effect]]:
+    if now >= at.asked + at.limits.drain:
+        return _kill(at)
+    if not at.stop and now >= at.began + at.limits.try_seconds:
+        return _interrupt(at, Stop.TRY_TIMEOUT, now)
+    return at, []
+
+
+def _interrupt(at: Try, why: Stop, now: float) -> tuple[Try, list[Effect]]:
+    return replace(at, stop=why, asked=now), [Interrupt()]
+
+
+def _kill(at: Try) -> tuple[Try, list[Effect]]:
+    return (at, []) if at.killed else (replace(at, killed=True), [Kill()])

@@ -1,0 +1,54 @@
+"""Antigravity (`agy`), which prints plain text; facts from the specification, version 1.0."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from typing_extensions import override
+
+from mittelo.core.signs import Said, Session, Sign
+from mittelo.harness.base import ARGV_BYTES, Command, Harness, Job, JsonKey, Mode, Stream, home_of
+
+_CONVERSATION = re.compile(rb"Print mode: conversation=([0-9a-fA-F-]+)")
+
+
+class Antigravity(Harness):
+    """Runs `agy --print PROMPT`. Has no model flag: the model is a key of its settings file.
+
+    The conversation's id stands in the log file that it is told to write.
+    """
+
+    name = "antigravity"
+    aliases = ("ag", "agy")
+    binary = "agy"
+    resumes = True
+    needs_end = False
+    prompt_limit = ARGV_BYTES
+
+    @override
+    def command(self, job: Job) -> Command:
+        log = f"{job.scratch}/agy.log"
+        argv = [self.binary, f"--log-file={log}", "--print-timeout=30m0s"]
+        if job.mode is Mode.WORK:
+            argv.append("--dangerously-skip-permissions")
+        if job.session:
+            argv.append(f"--conversation={job.session}")
+        model = JsonKey(".gemini/antigravity-cli/settings.json", "model", job.model)
+        return Command(
+            argv=[*argv, "--print", job.prompt], settings=(model,) if job.model else (), log=log
+        )
+
+    @override
+    def read(self, line: bytes, stream: Stream) -> Iterator[Sign]:
+        match stream:
+            case Stream.OUT:
+                yield Said(line.decode(errors="replace"), "answer")
+            case Stream.LOG:
+                for found in _CONVERSATION.finditer(line):
+                    yield Session(found[1].decode())
+            case Stream.ERR:
+                return
+
+    @override
+    def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:
+        del session, workspace
+        return [f"{home_of(env)}/.gemini/antigravity-cli/log/cli-*.log"]

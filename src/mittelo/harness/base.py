@@ -1,0 +1,150 @@
+"""What every harness answers: how its CLI is started, and what a line of its output tells."""
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+
+import msgspec
+from msgspec import Struct
+
+from mittelo.core.signs import Reading, Sign
+
+ARGV_BYTES = 100_000
+"""An argument that carries a prompt holds this much; Linux refuses 128 KiB."""
+
+
+_OBJECT = msgspec.json.Decoder(dict[str, object])
+
+
+class Mode(StrEnum):
+    """What the agent may do: edit the repository, or only answer."""
+
+    WORK = "work"
+    ANSWER = "answer"
+
+
+class Stream(StrEnum):
+    """Where a line was written: stdout, stderr, or a log file the CLI was told to keep."""
+
+    OUT = "out"
+    ERR = "err"
+    LOG = "log"
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """What an agent is to do: `session` continues a conversation, `scratch` is a folder for it."""
+
+    prompt: str
+    workspace: str = "."
+    mode: Mode = Mode.WORK
+    model: str = ""
+    effort: str = ""
+    session: str = ""
+    title: str = ""
+    scratch: str = ""
+
+
+class JsonKey(Struct, frozen=True):
+    """A key to be set in a JSON settings file below the home, and put back afterwards."""
+
+    path: str
+    key: str
+    value: str
+
+
+class Command(Struct, frozen=True, kw_only=True):
+    """What is started: argv, never a shell; `log` names a file that the CLI will write."""
+
+    argv: list[str]
+    stdin: str = ""
+    env: dict[str, str] = {}
+    settings: tuple[JsonKey, ...] = ()
+    log: str = ""
+
+
+class Harness:
+    """One agent CLI. Subclasses describe; they hold no state and touch nothing.
+
+    `resumes`: a session named in its output can be continued (proven by codeword probes).
+    `needs_end`: its output ends with an end event, without which it broke off.
+    `prompt_limit`: the bytes of UTF-8 that a prompt may have.
+    `usage_spans_session`: the tokens it reports count from the start of the session, not of the
+    try.
+    `efforts`: the reasoning efforts it is known to take; empty where any word goes.
+    """
+
+    name: str = ""
+    aliases: tuple[str, ...] = ()
+    binary: str = ""
+    resumes: bool = False
+    needs_end: bool = True
+    prompt_limit: int = 1_000_000
+    takes_effort: bool = False
+    usage_spans_session: bool = False
+    efforts: tuple[str, ...] = ()
+
+    def command(self, job: Job) -> Command:
+        """Return what to start for this job."""
+        raise NotImplementedError
+
+    def read(self, line: bytes, stream: Stream) -> Iterator[Sign]:
+        """Yield what one line of output tells; a line that tells nothing yields nothing."""
+        raise NotImplementedError
+
+    def answer(self, reading: Reading, out: bytes, err: bytes) -> str:
+        """Return the final message, from the signs or from the tails of stdout and stderr."""
+        del out, err
+        return reading.final
+
+    def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:
+        """Return glob patterns for the CLI's own log of a session, most likely first."""
+        del session, workspace, env
+        return []
+
+    def explain_exit(self, code: int) -> str:
+        """Return what an exit code means to this CLI; "" when it means nothing special."""
+        del code
+        return ""
+
+    def notes(self, job: Job) -> list[str]:
+        """Return what the user should know about options that will not work as asked."""
+        if job.effort and not self.takes_effort:
+            return [f"{self.name} has no flag for effort; {job.effort!r} is not passed on."]
+        if job.effort and self.efforts and job.effort not in self.efforts:
+            known = ", ".join(self.efforts)
+            return [f"{self.name} knows the efforts {known}; {job.effort!r} is passed on as it is."]
+        return []
+
+
+def parse_json(line: bytes) -> dict[str, object]:
+    """Return the JSON object of a line; an empty one for anything else."""
+    if not line.lstrip().startswith(b"{"):
+        return {}
+    try:
+        return _OBJECT.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+
+
+def home_of(env: Mapping[str, str]) -> str:
+    """Return the home folder in an environment, "~" where it names none."""
+    return env.get("HOME") or "~"
+
+
+def count(fields: Mapping[str, object], key: str) -> int:
+    """Return a whole number from foreign JSON, 0 for anything else."""
+    value = fields.get(key)
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def dollars(fields: Mapping[str, object], key: str) -> float | None:
+    """Return an amount of US dollars from foreign JSON, None where there is none."""
+    value = fields.get(key)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def first_text(fields: object, keys: tuple[str, ...]) -> str:
+    """Return the first of these keys that holds text in foreign JSON, else ""."""
+    if not isinstance(fields, dict):
+        return ""
+    texts = (fields[key] for key in keys if isinstance(fields.get(key), str))
+    return next(texts, "")

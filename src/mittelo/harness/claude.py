@@ -1,0 +1,149 @@
+"""Claude Code (`claude`), read from its stream-json output; facts from version 2.1.197."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from typing_extensions import override
+
+from mittelo.core.signs import (
+    Ended,
+    Erred,
+    Model,
+    Said,
+    Session,
+    Sign,
+    Spent,
+    Thought,
+    Tokens,
+    Touched,
+    Used,
+)
+from mittelo.harness.base import (
+    Command,
+    Harness,
+    Job,
+    Mode,
+    Stream,
+    count,
+    dollars,
+    first_text,
+    home_of,
+    parse_json,
+)
+
+_ANSWER_TOOLS = "Read,Glob,Grep"
+_EDITS = {"Write", "Edit", "MultiEdit", "NotebookEdit"}
+_DETAILS = ("command", "file_path", "notebook_path", "path", "pattern", "url", "description")
+
+
+class Claude(Harness):
+    """Runs `claude -p`, prompt on stdin. Resumes in the same repository only."""
+
+    name = "claude"
+    aliases = ("cc",)
+    binary = "claude"
+    resumes = True
+    takes_effort = True
+    efforts = ("low", "medium", "high", "xhigh", "max")
+
+    @override
+    def command(self, job: Job) -> Command:
+        argv = [self.binary, "-p", "--output-format", "stream-json", "--verbose"]
+        if job.mode is Mode.WORK:
+            argv.append("--dangerously-skip-permissions")
+        else:
+            argv += ["--tools", _ANSWER_TOOLS]
+        if job.model:
+            argv += ["--model", job.model]
+        if job.effort:
+            argv += ["--effort", job.effort]
+        if job.session:
+            argv += ["--resume", job.session]
+        return Command(argv=argv, stdin=job.prompt)
+
+    @override
+    def read(self, line: bytes, stream: Stream) -> Iterator[Sign]:
+        if stream is not Stream.OUT:
+            return
+        event = parse_json(line)
+        match event:
+            case {"type": "system", "subtype": "init", "session_id": str(session)}:
+                yield Session(session)
+                if isinstance(model := event.get("model"), str):
+                    yield Model(model)
+            case {"type": "system", "subtype": "api_retry"}:
+                yield _retry(event)
+            case {"type": "assistant", "message": dict(message)}:
+                yield from _assistant(event, message)
+            case {"type": "result"}:
+                yield from _result(event)
+
+    @override
+    def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:
+        folder = env.get("CLAUDE_CONFIG_DIR") or f"{home_of(env)}/.claude"
+        slug = re.sub(r"[^A-Za-z0-9]", "-", workspace)
+        return [f"{folder}/projects/{slug}/{session}.jsonl", f"{folder}/projects/*/{session}.jsonl"]
+
+
+def _retry(event: dict[str, object]) -> Erred:
+    status = event.get("error_status")
+    return Erred(
+        f"{event.get('error', 'error')}, retry {event.get('attempt')}/{event.get('max_retries')}",
+        status if isinstance(status, int) else None,
+        passing=True,
+    )
+
+
+def _assistant(event: dict[str, object], message: dict[str, object]) -> Iterator[Sign]:
+    fault = event.get("error")
+    identity = str(message.get("id", ""))
+    content = message.get("content")
+    for block in content if isinstance(content, list) else []:
+        match block:
+            case {"type": "text", "text": str(text)} if fault:
+                yield Erred(f"{fault}: {text}")
+            case {"type": "text", "text": str(text)}:
+                yield Said(text, identity)
+            case {"type": "thinking", "thinking": str(text)}:
+                yield Thought(text)
+            case {"type": "tool_use", "name": str(tool)}:
+                yield from _tool(tool, block.get("input"))
+    if not fault and identity and isinstance(usage := message.get("usage"), dict):
+        yield Spent(_tokens(usage), part=identity)
+
+
+def _tool(tool: str, given: object) -> Iterator[Sign]:
+    yield Used(tool, first_text(given, _DETAILS))
+    if tool in _EDITS and (path := first_text(given, ("file_path", "notebook_path"))):
+        yield Touched(path)
+
+
+def _result(event: dict[str, object]) -> Iterator[Sign]:
+    """Read the end event: `subtype` says success even of failures, so `is_error` decides."""
+    if isinstance(session := event.get("session_id"), str) and event.get("num_turns"):
+        yield Session(session)
+    if isinstance(usage := event.get("usage"), dict):
+        yield Spent(_tokens(usage), dollars(event, "total_cost_usd"))
+    text = event.get("result")
+    said = text if isinstance(text, str) else ""
+    if event.get("is_error") or event.get("subtype") != "success":
+        yield Ended(ok=False, message=_why(event, said))
+    else:
+        yield Ended(ok=True, text=said)
+
+
+def _why(event: dict[str, object], said: str) -> str:
+    match event:
+        case {"errors": [str(first), *_]}:
+            return first
+    return said or str(event.get("subtype", ""))
+
+
+def _tokens(usage: dict[str, object]) -> Tokens:
+    cached = count(usage, "cache_read_input_tokens")
+    written = count(usage, "cache_creation_input_tokens")
+    return Tokens(
+        input=count(usage, "input_tokens") + written + cached,
+        output=count(usage, "output_tokens"),
+        cached=cached,
+    )

@@ -1,0 +1,120 @@
+"""Codex (`codex`), read from `codex exec --json`; facts from version 0.169.0."""
+
+from collections.abc import Iterator, Mapping
+
+from typing_extensions import override
+
+from mittelo.core.signs import (
+    Ended,
+    Erred,
+    Said,
+    Session,
+    Sign,
+    Spent,
+    Thought,
+    Tokens,
+    Touched,
+    Used,
+)
+from mittelo.harness.base import (
+    Command,
+    Harness,
+    Job,
+    Mode,
+    Stream,
+    count,
+    first_text,
+    home_of,
+    parse_json,
+)
+
+
+class Codex(Harness):
+    """Runs `codex exec --json -`, prompt on stdin. Resumes from any folder."""
+
+    name = "codex"
+    aliases = ("cx",)
+    binary = "codex"
+    resumes = True
+    takes_effort = True
+    usage_spans_session = True
+    efforts = ("none", "minimal", "low", "medium", "high", "xhigh")
+
+    @override
+    def command(self, job: Job) -> Command:
+        """Return the command; every flag stands before `resume`, where all versions take it.
+
+        Its tools run in a login shell, whose profile would set PATH anew: that is switched off,
+        so that the agent finds `rally` and `laps`.
+        """
+        argv = [self.binary, "exec", "--json", "--skip-git-repo-check"]
+        if job.mode is Mode.WORK:
+            argv.append("--dangerously-bypass-approvals-and-sandbox")
+        else:
+            argv += ["--sandbox", "read-only"]
+        argv += ["-c", "allow_login_shell=false"]
+        if job.model:
+            argv += ["--model", job.model]
+        if job.effort:
+            argv += ["-c", f"model_reasoning_effort={job.effort}"]
+        if job.session:
+            argv += ["resume", job.session]
+        return Command(argv=[*argv, "-"], stdin=job.prompt)
+
+    @override
+    def read(self, line: bytes, stream: Stream) -> Iterator[Sign]:
+        if stream is not Stream.OUT:
+            return
+        match parse_json(line):
+            case {"type": "thread.started", "thread_id": str(session)}:
+                yield Session(session)
+            case {"type": "item.completed", "item": dict(item)}:
+                yield from _item(item)
+            case {"type": "error", "message": str(message)}:
+                yield Erred(message, passing=message.startswith("Reconnecting..."))
+            case {"type": "turn.failed", "error": {"message": str(message)}}:
+                yield Ended(ok=False, message=message)
+            case {"type": "turn.failed"}:
+                yield Ended(ok=False)
+            case {"type": "turn.completed", **rest}:
+                yield from _completed(rest.get("usage"))
+
+    @override
+    def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:
+        del workspace
+        folder = env.get("CODEX_HOME") or f"{home_of(env)}/.codex"
+        return [f"{folder}/sessions/*/*/*/rollout-*{session}.jsonl"]
+
+
+def _item(item: dict[str, object]) -> Iterator[Sign]:
+    match item:
+        case {"type": "agent_message", "text": str(text)}:
+            yield Said(text, str(item.get("id", "")))
+        case {"type": "reasoning", "text": str(text)}:
+            yield Thought(text)
+        case {"type": "command_execution", "command": str(command)}:
+            yield Used("shell", command)
+        case {"type": "file_change", "changes": list(changes)}:
+            paths = [path for change in changes if (path := first_text(change, ("path",)))]
+            yield Used("edit", ", ".join(paths))
+            if item.get("status") == "completed":
+                yield from map(Touched, paths)
+        case {"type": "mcp_tool_call"}:
+            yield Used(f"{item.get('server')}.{item.get('tool')}")
+        case {"type": "web_search"}:
+            yield Used("web_search", str(item.get("query", "")))
+        case {"type": "error", "message": str(message)}:
+            yield Erred(message, passing=True)
+
+
+def _completed(usage: object) -> Iterator[Sign]:
+    counts = usage if isinstance(usage, dict) else {}
+    yield Spent(
+        Tokens(
+            input=count(counts, "input_tokens"),
+            output=count(counts, "output_tokens"),
+            cached=count(counts, "cached_input_tokens"),
+            reasoning=count(counts, "reasoning_output_tokens"),
+        )
+    )
+    yield Ended(ok=True)

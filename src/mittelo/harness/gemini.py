@@ -1,0 +1,117 @@
+"""Gemini CLI (`gemini`), read from its stream-json output; facts from version 0.61.0."""
+
+from collections.abc import Iterator, Mapping
+
+from typing_extensions import override
+
+from mittelo.core.signs import (
+    Ended,
+    Erred,
+    Model,
+    Said,
+    Session,
+    Sign,
+    Spent,
+    Tokens,
+    Touched,
+    Used,
+)
+from mittelo.harness.base import (
+    Command,
+    Harness,
+    Job,
+    Mode,
+    Stream,
+    count,
+    first_text,
+    home_of,
+    parse_json,
+)
+
+_EXITS = {
+    41: "no credentials",
+    42: "bad input or unknown session",
+    44: "sandbox error",
+    52: "bad configuration",
+    53: "turn limit reached",
+    54: "tool execution failed",
+    55: "folder is not trusted",
+}
+_EDITS = {"write_file", "replace", "edit"}
+_DETAILS = ("command", "file_path", "path", "pattern", "query", "description")
+
+
+class Gemini(Harness):
+    """Runs `gemini`, prompt on stdin. Resumes in the same folder only."""
+
+    name = "gemini"
+    aliases = ("ge",)
+    binary = "gemini"
+    resumes = True
+
+    @override
+    def command(self, job: Job) -> Command:
+        argv = [self.binary, "--output-format", "stream-json"]
+        argv += ["--yolo"] if job.mode is Mode.WORK else ["--approval-mode", "plan"]
+        if job.model:
+            argv += ["--model", job.model]
+        if job.session:
+            argv += ["--resume", job.session]
+        return Command(argv=argv, stdin=job.prompt, env={"GEMINI_CLI_TRUST_WORKSPACE": "true"})
+
+    @override
+    def read(self, line: bytes, stream: Stream) -> Iterator[Sign]:
+        if stream is not Stream.OUT:
+            return
+        event = parse_json(line)
+        match event:
+            case {"type": "init", "session_id": str(session)}:
+                yield Session(session)
+                if isinstance(model := event.get("model"), str):
+                    yield Model(model)
+            case {"type": "message", "role": "assistant", "content": str(text)}:
+                yield Said(text)
+            case {"type": "tool_use", "tool_name": str(tool)}:
+                yield from _tool(tool, event.get("parameters"))
+            case {"type": "error", "message": str(message)}:
+                yield Erred(message, passing=event.get("severity") == "warning")
+            case {"type": "result"}:
+                yield from _result(event)
+
+    @override
+    def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:
+        del workspace
+        return [f"{home_of(env)}/.gemini/tmp/*/chats/session-*{session[:8]}.json*"]
+
+    @override
+    def explain_exit(self, code: int) -> str:
+        """Return what an exit code means: its own, else an HTTP status modulo 256."""
+        if code in _EXITS:
+            return _EXITS[code]
+        return f"HTTP {code + 256}" if 144 <= code <= 255 else ""
+
+
+def _tool(tool: str, given: object) -> Iterator[Sign]:
+    yield Used(tool, first_text(given, _DETAILS))
+    if tool in _EDITS and (path := first_text(given, ("file_path",))):
+        yield Touched(path)
+
+
+def _result(event: dict[str, object]) -> Iterator[Sign]:
+    """Read the end event. It holds no text, and status "error" may come with exit code 0."""
+    match event:
+        case {"stats": dict(stats)}:
+            yield Spent(
+                Tokens(
+                    input=count(stats, "input_tokens"),
+                    output=count(stats, "output_tokens"),
+                    cached=count(stats, "cached"),
+                )
+            )
+    match event:
+        case {"status": "success"}:
+            yield Ended(ok=True)
+        case {"error": {"message": str(message)}}:
+            yield Ended(ok=False, message=message)
+        case _:
+            yield Ended(ok=False)

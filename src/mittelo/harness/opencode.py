@@ -1,0 +1,118 @@
+"""opencode (`opencode`), read from `opencode run --format json`; facts from version 1.18.33."""
+
+from collections.abc import Iterator, Mapping
+
+from typing_extensions import override
+
+from mittelo.core.signs import Ended, Erred, Said, Session, Sign, Spent, Tokens, Touched, Used
+from mittelo.harness.base import (
+    Command,
+    Harness,
+    Job,
+    Mode,
+    Stream,
+    count,
+    dollars,
+    first_text,
+    home_of,
+    parse_json,
+)
+
+_ANSWER = '{"edit":"deny","bash":"deny","webfetch":"deny"}'
+_EDITS = {"write", "edit", "patch", "multiedit"}
+_DETAILS = ("command", "filePath", "path", "pattern", "url", "description")
+
+
+class Opencode(Harness):
+    """Runs `opencode run`, prompt on stdin. Resumes with `--dir` of the original folder.
+
+    Its server resolves paths against a folder of its own, so `--dir` is always given.
+    """
+
+    name = "opencode"
+    aliases = ("op",)
+    binary = "opencode"
+    resumes = True
+    takes_effort = True
+
+    @override
+    def command(self, job: Job) -> Command:
+        """Return the command; a title saves the request that would invent one.
+
+        `--auto` says yes to what the user's configuration asks about, and keeps what it denies.
+        """
+        argv = [self.binary, "run", "--format", "json", "--dir", job.workspace]
+        if job.model:
+            argv += ["--model", job.model]
+        if job.effort:
+            argv += ["--variant", job.effort]
+        if job.session:
+            argv += ["--session", job.session]
+        else:
+            argv += ["--title", job.title or "mittelo"]
+        if job.mode is Mode.WORK:
+            return Command(argv=[*argv, "--auto"], stdin=job.prompt)
+        return Command(argv=argv, stdin=job.prompt, env={"OPENCODE_PERMISSION": _ANSWER})
+
+    @override
+    def read(self, line: bytes, stream: Stream) -> Iterator[Sign]:
+        if stream is not Stream.OUT:
+            return
+        event = parse_json(line)
+        if isinstance(session := event.get("sessionID"), str):
+            yield Session(session)
+        match event:
+            case {"type": "text", "part": {"text": str(text), **rest}}:
+                yield Said(text, str(rest.get("messageID", "")))
+            case {"type": "tool_use", "part": {"tool": str(tool), "state": dict(state)}}:
+                yield from _tool(tool, state)
+            case {"type": "step_finish", "part": dict(part)}:
+                yield from _step(part)
+            case {"type": "error", "error": dict(error)}:
+                yield from _error(error)
+
+    @override
+    def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:
+        del session, workspace
+        data = env.get("XDG_DATA_HOME") or f"{home_of(env)}/.local/share"
+        return [f"{data}/opencode/log/*.log"]
+
+
+def _tool(tool: str, state: dict[str, object]) -> Iterator[Sign]:
+    given = state.get("input")
+    yield Used(tool, first_text(given, _DETAILS))
+    path = first_text(given, ("filePath",))
+    if tool in _EDITS and state.get("status") == "completed" and path:
+        yield Touched(path)
+
+
+def _step(part: dict[str, object]) -> Iterator[Sign]:
+    """Read the end of a step; the one with reason `stop` is the end of the turn."""
+    match part:
+        case {"tokens": dict(tokens)}:
+            cache = tokens.get("cache")
+            cached = count(cache, "read") if isinstance(cache, dict) else 0
+            spent = Tokens(
+                input=count(tokens, "input") + cached,
+                output=count(tokens, "output"),
+                cached=cached,
+                reasoning=count(tokens, "reasoning"),
+            )
+            yield Spent(spent, dollars(part, "cost"), part=str(part.get("id", "step")))
+    match part.get("reason"):
+        case "stop":
+            yield Ended(ok=True)
+        case "length" | "content-filter" as reason:
+            yield Ended(ok=False, message=f"the model stopped: {reason}")
+
+
+def _error(error: dict[str, object]) -> Iterator[Sign]:
+    name = str(error.get("name", "error"))
+    match error:
+        case {"data": {"message": str(message), **data}}:
+            status = data.get("statusCode")
+            yield Erred(message, status if isinstance(status, int) else None)
+            yield Ended(ok=False, message=f"{name}: {message}")
+        case _:
+            yield Erred(name)
+            yield Ended(ok=False, message=name)

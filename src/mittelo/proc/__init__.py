@@ -1,0 +1,1 @@
+"""Processes: starting, watching and stopping agents, and the locks between our own."""

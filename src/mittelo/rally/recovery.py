@@ -1,0 +1,75 @@
+"""Put on record what a relay that was killed could not: the try that was running then."""
+
+from mittelo.config.load import Configuration
+from mittelo.config.paths import DataPaths
+from mittelo.core.clipping import clip
+from mittelo.core.records import Outcome, RunState, TryRecord
+from mittelo.core.signs import Reading
+from mittelo.harness.base import Stream
+from mittelo.proc.listening import Listener
+from mittelo.proc.survey import end_marked
+from mittelo.rally.progress import SUMMARY_BUDGET
+from mittelo.rally.trying import mark_of
+from mittelo.repo.workspace import Workspace, now
+
+REASON = "rally was killed during this try"
+
+
+def recover(workspace: Workspace, configuration: Configuration, data: DataPaths) -> None:
+    """Record an unfinished try as interrupted, with the session that its transcript names."""
+    state = workspace.run_state()
+    if not state.active_try_id:
+        return
+    end_marked(mark_of(data, state.active_try_id))
+    if all(made.id != state.active_try_id for made in workspace.tries.read()):
+        workspace.tries.append(_record(workspace, state, _reread(state, configuration, data)))
+    with workspace.changing():
+        state.active_try_id, state.active_log_path, state.active_started_at = 0, "", ""
+        workspace.save_run_state(state)
+
+
+def _reread(state: RunState, configuration: Configuration, data: DataPaths) -> Reading:
+    harness = configuration.harnesses.get(state.active_agent)
+    if not harness:
+        return Reading()
+    number = state.active_try_id
+    paths = {
+        Stream.OUT: str(data.transcript(number)),
+        Stream.ERR: str(data.errors(number)),
+        Stream.LOG: str(data.scratch(number) / "agy.log"),
+    }
+    listener = Listener(harness, paths)
+    listener.read_rest()
+    return listener.reading
+
+
+def _record(workspace: Workspace, state: RunState, reading: Reading) -> TryRecord:
+    git = workspace.repository
+    head = git.head() if git else ""
+    moved = git is not None and head != state.active_head
+    history = git.commits_between(state.active_head, head) if git and moved else []
+    return TryRecord(
+        id=state.active_try_id,
+        run_id=state.active_run_id,
+        relay_id=state.active_relay_id,
+        agent_type=state.active_agent,
+        model=state.active_model,
+        resolved_model=reading.model,
+        completed=False,
+        outcome=Outcome.INTERRUPTED,
+        summary=clip(reading.final or REASON, SUMMARY_BUDGET),
+        remaining_work="",
+        files_changed=[*reading.files],
+        commit_hash=history[-1] if history else "",
+        commit_history=history,
+        started_at=state.active_started_at,
+        ended_at=now(),
+        attempt_number=state.active_attempt,
+        log_path=state.active_log_path,
+        session_id=reading.session or state.session_id,
+        resumed_session=state.active_resumed_session,
+        fail_reason=REASON,
+        tool_calls=reading.tool_calls,
+        tokens=reading.tokens if reading.tokens.total else None,
+        cost_usd=reading.cost,
+    )

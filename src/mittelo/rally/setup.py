@@ -1,0 +1,114 @@
+"""Make a folder ready for rally: `rally init`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mittelo.errors import MitteloError, UsageError
+from mittelo.files import write_whole
+from mittelo.log import warn
+from mittelo.repo.git import GitError, Repository, run_git
+from mittelo.repo.workspace import Workspace
+
+MESSAGE = "rally: initialize workspace"
+IGNORING = {"state", "state/", "/state", "/state/"}
+
+CONFIG = """\
+# Configuration of rally for this repository; it is laid over the user's own.
+# schema_version = 2
+
+# [defaults]
+# iterations = 5                 # runs of a relay
+# mix = "cc cx:2"                # who runs: one run of Claude Code, two of Codex, and so on
+# claude_model = ""              # "" leaves the choice to the CLI
+
+# [free_run]
+# prompt_file = "TASK.md"        # the task, where the command line gives none
+# require_changes = true         # a run that changes nothing has failed
+
+# [harness.mine]                 # a CLI of your own: --agent mine
+# command = ["my-agent", "--headless", "$PROMPT"]
+"""
+
+GUIDE = """\
+# .rally
+
+What `rally` keeps of its work in this repository.
+
+- `config.toml`: configuration. `instructions.md`: text that every prompt begins with.
+- `summary.jsonl`: one line for each finished run, written by its agent with `rally progress`.
+- `agents/user/ROLE.md`: the text of a role, for `rally start --role ROLE`.
+- `state/` (not tracked): `tries.jsonl`, one line for each start of an agent; `relays.jsonl`;
+  `messages.jsonl`, the inbox; `run-state.json`, the run that is going on; `current_task.md`,
+  the last prompt.
+
+For agents:
+
+    tail -n 5 .rally/summary.jsonl          # what the last runs did
+    tail -n 5 .rally/state/tries.jsonl      # the last tries, in detail
+    rally inbox list                        # messages that wait to be dealt with
+    rally status                            # the relay that is going on
+"""
+
+
+def initialize(workspace: Workspace) -> Iterator[str]:
+    """Bring the folder into shape, telling what was done; doing it again changes nothing."""
+    if not workspace.repository:
+        yield from _make_repository(workspace)
+    paths = workspace.paths
+    try:
+        paths.state.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UsageError(
+            f"{paths.rally} is not a folder.", "Move it away, then try again."
+        ) from error
+    made = [path for path, text in _files(workspace) if _put(path, text)]
+    for path in made:
+        yield f"wrote {path.relative_to(workspace.root)}"
+    _commit(workspace, [path for path, _ in _files(workspace)])
+    yield f'{workspace.root} is ready: rally start --iterations 3 "your task"'
+
+
+def _make_repository(workspace: Workspace) -> Iterator[str]:
+    code, _, err = run_git(workspace.root, "init", "--quiet")
+    if code:
+        raise MitteloError(f"git init failed: {err.strip()}", "Make a repository by hand.")
+    workspace.repository = Repository(workspace.root)
+    yield f"made a git repository in {workspace.root}"
+
+
+def _files(workspace: Workspace) -> list[tuple[Path, str]]:
+    """Return our files with the text they should have; an empty one means: as it is."""
+    paths = workspace.paths
+    ignore = paths.rally / ".gitignore"
+    return [
+        (ignore, _ignoring(ignore)),
+        (paths.config, "" if paths.config.exists() else CONFIG),
+        (paths.rally / "README.md", "" if (paths.rally / "README.md").exists() else GUIDE),
+    ]
+
+
+def _ignoring(path: Path) -> str:
+    """Return the ignore file with a line for the state folder; "" if it has one."""
+    text = path.read_text() if path.exists() else ""
+    if any(line.strip() in IGNORING for line in text.splitlines()):
+        return ""
+    return text + ("\n" if text and not text.endswith("\n") else "") + "state/\n"
+
+
+def _put(path: Path, text: str) -> bool:
+    if text:
+        write_whole(path, text.encode())
+    return bool(text)
+
+
+def _commit(workspace: Workspace, ours: list[Path]) -> None:
+    """Commit our files and nothing else; where git ignores them, they stay uncommitted."""
+    if not workspace.repository:
+        return
+    names = {str(path.relative_to(workspace.root)) for path in ours}
+    try:
+        changes = {p: c for p, c in workspace.repository.changes().items() if p in names}
+        if changes:
+            workspace.repository.commit(changes, MESSAGE)
+    except GitError as error:
+        warn(f"the files of rally are not committed: {error.what}")

@@ -1,0 +1,90 @@
+"""What is going on in a workspace, collected for one screen."""
+
+from msgspec import Struct
+
+from mittelo.core.records import RelayRecord, TryRecord
+from mittelo.core.signs import Tokens
+from mittelo.rally.inbox import PENDING
+from mittelo.repo.workspace import Holder, Workspace
+
+SHOWN_TRIES = 5
+
+
+class ActiveTry(Struct):
+    """The try that is running now."""
+
+    id: int
+    run: int
+    attempt: int
+    agent: str
+    model: str
+    session: str
+    started_at: str
+    log_path: str
+
+
+class Spending(Struct):
+    """What one runner used in a relay."""
+
+    runner: str
+    tries: int
+    completed: int
+    tokens: Tokens
+    cost_usd: float
+
+
+class Status(Struct):
+    """The newest relay, who runs it, its last tries, and what waits in the inbox."""
+
+    workspace: str
+    running: Holder | None
+    relay: RelayRecord | None
+    active: ActiveTry | None
+    tries: list[TryRecord]
+    spending: list[Spending]
+    pending_messages: int
+
+
+def collect(workspace: Workspace) -> Status:
+    """Return the status of a workspace, from its records alone."""
+    relays = workspace.relays.read()
+    relay = relays[-1] if relays else None
+    tries = [t for t in workspace.tries.read() if relay and t.relay_id == relay.id]
+    holder = workspace.holder()
+    return Status(
+        workspace=str(workspace.root),
+        running=holder,
+        relay=relay,
+        active=_active(workspace) if holder else None,
+        tries=tries[-SHOWN_TRIES:],
+        spending=_spending(tries),
+        pending_messages=sum(m.status == PENDING for m in workspace.messages.read()),
+    )
+
+
+def _active(workspace: Workspace) -> ActiveTry | None:
+    state = workspace.run_state()
+    if not state.active_try_id:
+        return None
+    return ActiveTry(
+        id=state.active_try_id,
+        run=state.active_run_id,
+        attempt=state.active_attempt,
+        agent=state.active_agent,
+        model=state.active_model,
+        session=state.session_id,
+        started_at=state.active_started_at,
+        log_path=state.active_log_path,
+    )
+
+
+def _spending(tries: list[TryRecord]) -> list[Spending]:
+    by_runner: dict[str, Spending] = {}
+    for made in tries:
+        runner = f"{made.agent_type}:{made.model}" if made.model else made.agent_type
+        sum_ = by_runner.setdefault(runner, Spending(runner, 0, 0, Tokens(), 0.0))
+        sum_.tries += 1
+        sum_.completed += made.completed
+        sum_.tokens = sum_.tokens + (made.tokens or Tokens())
+        sum_.cost_usd += made.cost_usd or 0.0
+    return list(by_runner.values())

@@ -1,0 +1,206 @@
+"""Carry out one try: place the prompt, start the agent, stay with it, judge it."""
+
+import os
+import shutil
+import sysconfig
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from mittelo.config.load import Configuration, environment, try_seconds
+from mittelo.config.paths import DataPaths
+from mittelo.core.records import RelayRecord, RunState, SummaryRecord
+from mittelo.core.relays import StartTry
+from mittelo.core.tries import Limits
+from mittelo.core.verdicts import Facts, Verdict, judge
+from mittelo.files import write_whole
+from mittelo.harness.base import Command, Harness, Job
+from mittelo.log import warn
+from mittelo.proc.child import Launch
+from mittelo.proc.keeper import MARKER
+from mittelo.proc.placing import placed
+from mittelo.proc.supervise import Supervised, Supervisor, Watched
+from mittelo.rally.orders import Orders
+from mittelo.rally.relaylog import RelayLog
+from mittelo.rally.view import View
+from mittelo.repo.work import Work
+from mittelo.repo.workspace import Workspace, now
+
+TOOLS = ("rally", "laps")
+
+
+class Ground(Struct, frozen=True):
+    """All that the tries of one relay have in common."""
+
+    workspace: Workspace
+    configuration: Configuration
+    data: DataPaths
+    relay: RelayRecord
+    work: Work
+    log: RelayLog
+    view: View
+    orders: Orders
+
+
+class Tried(Struct, frozen=True):
+    """A try that is over: its verdict, and the facts that go on record."""
+
+    verdict: Verdict
+    supervised: Supervised
+    began: str
+    seconds: float
+    progress: SummaryRecord | None
+
+
+def run_name(relay: int, run: int) -> str:
+    """Return how a run is called in the records."""
+    return f"relay-{relay}-run-{run}"
+
+
+def mark_of(data: DataPaths, try_id: int) -> str:
+    """Return what the processes of a try carry in their environment."""
+    return f"{data.key}.{try_id}"
+
+
+def carry_out(ground: Ground, start: StartTry, try_id: int, prompt: str) -> Tried:
+    """Run one agent and judge what came of it."""
+    harness = ground.configuration.harnesses[start.runner.harness]
+    run = run_name(ground.relay.id, start.run)
+    before = len(_finalized(ground.workspace, run))
+    began, clock = now(), time.monotonic()
+    state = RunState(
+        run_id=run,
+        session_id=start.session,
+        active_relay_id=ground.relay.id,
+        active_run_id=start.run,
+        active_try_id=try_id,
+        active_attempt=start.attempt,
+        active_agent=start.runner.harness,
+        active_model=start.runner.model,
+        active_resumed_session=start.session,
+        active_head=ground.work.begin_try(),
+        active_log_path=str(ground.data.transcript(try_id)),
+        active_started_at=began,
+    )
+    _save(ground.workspace, state)
+    supervised = _supervise(ground, start, try_id, prompt, state)
+    entries = _finalized(ground.workspace, run)
+    progress = entries[-1] if len(entries) > before else None
+    verdict = judge(_facts(ground, harness, supervised, progress))
+    return Tried(verdict, supervised, began, time.monotonic() - clock, progress)
+
+
+def _supervise(
+    ground: Ground, start: StartTry, try_id: int, prompt: str, state: RunState
+) -> Supervised:
+    harness = ground.configuration.harnesses[start.runner.harness]
+    scratch = ground.data.scratch(try_id)
+    scratch.mkdir(exist_ok=True)
+    job = Job(
+        prompt=prompt,
+        workspace=str(ground.workspace.root),
+        model=start.runner.model,
+        effort=start.runner.effort,
+        session=start.session,
+        title=f"{run_name(ground.relay.id, start.run)}",
+        scratch=str(scratch),
+    )
+    for note in harness.notes(job):
+        warn(note)
+    command = harness.command(job)
+    launch = _launch(ground, command, try_id)
+    limits = Limits(try_seconds=try_seconds(ground.configuration.settings))
+    supervisor = Supervisor(harness, launch, command.log, limits)
+    with (
+        placed(command.settings, Path.home()),
+        ground.orders.passed_to(supervisor.inbox),
+        ground.view.watching(ground.work.files_changed) as show,
+    ):
+        supervised = supervisor.run(_watcher(ground.workspace, state, show))
+    _keep_log(command.log, ground.data, try_id)
+    shutil.rmtree(scratch, ignore_errors=True)
+    return supervised
+
+
+def _launch(ground: Ground, command: Command, try_id: int) -> Launch:
+    given = ground.data.prompt(try_id) if command.stdin else None
+    if given:
+        write_whole(given, command.stdin.encode(), mode=0o600)
+    env = environment() | command.env | {MARKER: mark_of(ground.data, try_id)}
+    env["PATH"] = f"{ground.data.tools}{os.pathsep}{env.get('PATH', os.defpath)}"
+    return Launch(
+        argv=command.argv,
+        cwd=str(ground.workspace.root),
+        env=env,
+        stdin=str(given or ""),
+        stdout=str(ground.data.transcript(try_id)),
+        stderr=str(ground.data.errors(try_id)),
+    )
+
+
+def _watcher(
+    workspace: Workspace, state: RunState, show: Callable[[Watched], None]
+) -> Callable[[Watched], None]:
+    """Return a watcher that writes a new session down at once, and shows the rest."""
+
+    def watch(watched: Watched) -> None:
+        if watched.reading.session not in {"", state.session_id}:
+            state.session_id = watched.reading.session
+            _save(workspace, state)
+        show(watched)
+
+    return watch
+
+
+def _save(workspace: Workspace, state: RunState) -> None:
+    """Write the state of the run, keeping what `rally progress` noted in it meanwhile."""
+    with workspace.changing():
+        known = workspace.run_state()
+        state.finalized = known.finalized and known.run_id == state.run_id
+        workspace.save_run_state(state)
+
+
+def _facts(
+    ground: Ground, harness: Harness, supervised: Supervised, progress: SummaryRecord | None
+) -> Facts:
+    code = supervised.finish.code
+    return Facts(
+        finish=supervised.finish,
+        reading=supervised.reading,
+        answered=bool(supervised.answer.strip()),
+        needs_end=harness.needs_end,
+        changed=ground.work.changed(),
+        require_changes=ground.relay.require_changes and ground.workspace.repository is not None,
+        handed_off=bool(progress and progress.handoff),
+        errors=supervised.errors,
+        exit_meaning=harness.explain_exit(code) if code else "",
+    )
+
+
+def _finalized(workspace: Workspace, run: str) -> list[SummaryRecord]:
+    return [entry for entry in workspace.summary.read() if entry.run_id == run]
+
+
+def _keep_log(log: str, data: DataPaths, try_id: int) -> None:
+    """Keep the log file that a CLI was told to write, beside the transcript."""
+    if log and Path(log).exists():
+        shutil.move(log, data.tries / f"try-{try_id}.agent.log")
+
+
+def install_tools(data: DataPaths) -> None:
+    """Put links to our own commands into a folder for the agents' PATH.
+
+    The folder of our scripts itself may hold a Python, which would hide the agent's own.
+    """
+    data.tools.mkdir(parents=True, exist_ok=True)
+    for name in TOOLS:
+        script = Path(sysconfig.get_path("scripts")) / name
+        found = str(script) if script.exists() else shutil.which(name)
+        link = data.tools / name
+        if not found or (link.is_symlink() and link.readlink() == Path(found)):
+            continue
+        fresh = data.tools / f".{name}.{os.getpid()}"
+        fresh.symlink_to(found)
+        fresh.replace(link)

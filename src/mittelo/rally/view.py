@@ -1,0 +1,187 @@
+"""What a person sees of a relay: lines, and on a terminal a status line below them."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from mittelo.core.clipping import one_line
+from mittelo.core.records import Outcome, TryRecord
+from mittelo.core.relays import Ending
+from mittelo.core.signs import Erred, Said, Sign, Used
+from mittelo.proc.supervise import Watched
+
+REFRESH_SECONDS = 1.0
+COUNT_FILES_SECONDS = 5.0
+SIGNS = {True: ("✓ passed", "green"), False: ("✗ failed", "red")}
+
+
+class View:
+    """Tells of one relay on a console; a terminal that is gone is not missed."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+        self._began = 0.0
+        self._drawn = 0.0
+        self._counted = 0.0
+        self._files = 0
+        self._doing = ""
+
+    def say(self, text: str, style: str = "") -> None:
+        """Write a line."""
+        with suppress(OSError):
+            self._console.print(Text(text, style), soft_wrap=True)
+
+    def run_began(self, index: int, target: int, runner: str, role: str) -> None:
+        """Write the header of a run."""
+        who = f"{role}: {runner}" if role else runner
+        self.say(f"[{index}/{target}] {who} · started {time.strftime('%H:%M')}", "bold")
+
+    @contextmanager
+    def watching(self, count_files: Callable[[], int]) -> Iterator[Callable[[Watched], None]]:
+        """Show a status line while a try runs; the body is given what to call with news."""
+        self._began = time.monotonic()
+        self._drawn = self._counted = 0.0
+        self._files, self._doing = 0, "starting"
+        if not self._console.is_terminal:
+            yield lambda _: None
+            return
+        with Live(console=self._console, auto_refresh=False, transient=True) as self._live:
+            yield lambda watched: self._watch(watched, count_files)
+        self._live = None
+
+    def _watch(self, watched: Watched, count_files: Callable[[], int]) -> None:
+        for sign in watched.signs[-20:]:
+            self._doing = _describe(sign) or self._doing
+        now = time.monotonic()
+        if now - self._drawn < REFRESH_SECONDS or not self._live:
+            return
+        self._drawn = now
+        if now - self._counted > COUNT_FILES_SECONDS:
+            self._files = count_files()
+            spent = time.monotonic() - now
+            self._counted = now + 20 * spent
+        with suppress(OSError):
+            self._live.update(self._status(watched), refresh=True)
+
+    def _status(self, watched: Watched) -> Text:
+        tokens = watched.reading.tokens.total
+        fields = [
+            f"⏱ {duration(time.monotonic() - self._began)}",
+            f"📁 {counted(self._files, 'file')}",
+            *([f"{thousands(tokens)} tok"] if tokens else []),
+            f"last activity: {duration(watched.silent_seconds)}",
+        ]
+        line = Text("  │  ".join(fields), no_wrap=True, overflow="ellipsis")
+        line.append(f"\n{one_line(self._doing, 200)}", "dim")
+        line.append("\n[Ctrl+C stop]", "dim")
+        return line
+
+    def run_ended(self, made: TryRecord, seconds: float, title: str) -> None:
+        """Write the footer of a run."""
+        if made.outcome.open_ended:
+            text, colour = f"• {made.outcome}", "dim"
+        else:
+            text, colour = SIGNS[made.outcome.succeeded]
+        if made.attempt_number > 1 and made.outcome.succeeded:
+            text += f" on try {made.attempt_number}"
+        detail = f"{made.commit_hash[:7]} ({title})" if made.commit_hash else "—"
+        if not made.outcome.succeeded:
+            detail = made.fail_reason or detail
+        files = counted(len(made.files_changed), "file")
+        self.say("  │  ".join([f"      {text}", duration(seconds), files, detail]), colour)
+
+    def wait(self, why: str, left: float) -> None:
+        """Show how long a wait goes on."""
+        if self._console.is_terminal:
+            with suppress(OSError):
+                self._console.print(Text(f"      ↻ {why} · in {duration(left)} ", "dim"), end="\r")
+
+    def wait_began(self, why: str, seconds: float) -> None:
+        """Write a line for a wait, where none can be redrawn."""
+        if not self._console.is_terminal:
+            self.say(f"      ↻ {why} · in {duration(seconds)}")
+
+    def wait_ended(self) -> None:
+        """Clear the line of a wait."""
+        if self._console.is_terminal:
+            with suppress(OSError):
+                self._console.file.write("\r\x1b[2K")
+
+    def relay_ended(
+        self, how: Ending, why: str, tries: list[TryRecord], seconds: float, hints: list[str]
+    ) -> None:
+        """Write the summary of a relay and where to look next."""
+        runs = tally(tries)
+        title = {
+            Ending.COMPLETE: "Relay complete",
+            Ending.STOPPED: f"Relay stopped ({why})",
+            Ending.FAILED: f"Relay failed: {why}",
+        }[how]
+        fields = [
+            f"{title}: {counted(len(runs), 'run')}",
+            f"{sum(o.succeeded for o in runs.values())} passed",
+            f"{sum(not (o.succeeded or o.open_ended) for o in runs.values())} failed",
+        ]
+        if cut_off := sum(o.open_ended for o in runs.values()):
+            fields.append(f"{cut_off} cancelled")
+        fields += [f"total {duration(seconds)}", *spending(tries)]
+        self.say("  │  ".join(fields), "bold" if how is Ending.COMPLETE else "bold red")
+        for hint in hints:
+            self.say(f"  {hint}", "dim")
+
+
+def tally(tries: list[TryRecord]) -> dict[int, Outcome]:
+    """Return the outcome of each run: a success if any of its tries was, else the last one's."""
+    runs: dict[int, Outcome] = {}
+    for made in tries:
+        before = runs.get(made.run_id)
+        if before is None or not before.succeeded:
+            runs[made.run_id] = made.outcome
+    return runs
+
+
+def spending(tries: list[TryRecord]) -> list[str]:
+    """Return what the tries used, as far as their CLIs reported it."""
+    tokens = sum(made.tokens.total for made in tries if made.tokens)
+    cost = sum(made.cost_usd or 0.0 for made in tries)
+    said = [f"{thousands(tokens)} tok"] if tokens else []
+    return [*said, f"${cost:.2f}"] if cost else said
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people read them: `42s`, `5m 04s`, `2h 05m`."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02}s"
+    return f"{whole // 3600}h {whole % 3600 // 60:02}m"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 file`, `2 files`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def thousands(number: int) -> str:
+    """Return a count of tokens in few characters: `950`, `12.3k`, `4.5M`."""
+    if number < 1000:
+        return f"{number}"
+    return f"{number / 1000:.1f}k" if number < 1_000_000 else f"{number / 1_000_000:.1f}M"
+
+
+def _describe(sign: Sign) -> str:
+    match sign:
+        case Used(tool, detail):
+            return f"⚙ {tool} {detail}".strip()
+        case Said(text):
+            return text
+        case Erred(message):
+            return f"! {message}"
+        case _:
+            return ""

@@ -1,0 +1,1 @@
+"""The user's repository: git, and what we keep in `.rally/`."""

@@ -1,0 +1,161 @@
+"""The folder that a relay works in: found from anywhere inside it, with its records and lock."""
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock, Timeout
+from msgspec import Struct
+
+from mittelo.config.paths import WorkspacePaths
+from mittelo.core.records import (
+    CommitRecord,
+    MessageRecord,
+    RelayRecord,
+    RunState,
+    SummaryRecord,
+    TryRecord,
+)
+from mittelo.errors import MitteloError, UsageError
+from mittelo.files import write_whole
+from mittelo.log import warn
+from mittelo.repo.git import Repository, run_git
+from mittelo.repo.journal import Journal
+
+LOCK_WORD_SECONDS = 2.0
+
+
+class Holder(Struct):
+    """Who holds the relay lock, for a person to read."""
+
+    pid: int
+    host: str
+    since: str
+
+
+class Workspace:
+    """A work tree, or a plain folder outside git (`repository` is None then)."""
+
+    def __init__(self, root: Path, repository: Repository | None) -> None:
+        self.root = root
+        self.repository = repository
+        self.paths = WorkspacePaths(root)
+        self.tries = Journal(self.paths.tries, TryRecord)
+        self.relays = Journal(self.paths.relays, RelayRecord)
+        self.messages = Journal(self.paths.messages, MessageRecord)
+        self.summary = Journal(self.paths.summary, SummaryRecord)
+        self.commits = Journal(self.paths.commits, CommitRecord)
+
+    @property
+    def journals(self) -> tuple[Journal[Struct], ...]:
+        """Return all files of records."""
+        return (self.tries, self.relays, self.messages, self.summary, self.commits)  # type: ignore[return-value]  # read as any record
+
+    def require_init(self) -> None:
+        """Complain when `rally init` was not run here."""
+        if not self.paths.rally.is_dir():
+            raise UsageError(f"There is no .rally folder in {self.root}.", "Run: rally init")
+        self.paths.state.mkdir(exist_ok=True)
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[None]:
+        """Hold the records alone among all processes, for the moment of a change."""
+        lock = FileLock(self.paths.state_lock)
+        try:
+            lock.acquire(timeout=LOCK_WORD_SECONDS)
+        except Timeout:
+            warn(f"waiting for another process that holds {self.paths.state_lock}")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextlib.contextmanager
+    def relay_lock(self) -> Iterator[None]:
+        """Be the only relay in this workspace, until the body ends or we die."""
+        lock = FileLock(self.paths.relay_lock)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise MitteloError(
+                f"A relay is already running in {self.root}{self._held_by()}.",
+                "Wait for it or stop it; `rally status` shows how far it is.",
+            ) from error
+        try:
+            note = Holder(os.getpid(), socket.gethostname(), now())
+            write_whole(self.paths.holder, msgspec.json.encode(note))
+            yield
+        finally:
+            self.paths.holder.unlink(missing_ok=True)
+            lock.release()
+
+    def holder(self) -> Holder | None:
+        """Return who runs a relay here, if somebody does."""
+        try:
+            held = msgspec.json.decode(self.paths.holder.read_bytes(), type=Holder)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+        return held if _is_running(held) else None
+
+    def _held_by(self) -> str:
+        held = self.holder()
+        return f" (process {held.pid} on {held.host}, since {held.since})" if held else ""
+
+    def run_state(self) -> RunState:
+        """Return the state of the current run; an empty one if there is none."""
+        try:
+            return msgspec.json.decode(self.paths.run_state.read_bytes(), type=RunState)
+        except FileNotFoundError:
+            return RunState()
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            aside = self.paths.run_state.with_name("run-state.json.damaged")
+            self.paths.run_state.replace(aside)
+            warn(f"{self.paths.run_state} was damaged and is now {aside.name}.")
+            return RunState()
+
+    def save_run_state(self, state: RunState) -> None:
+        """Write the state of the current run."""
+        text = msgspec.json.format(msgspec.json.encode(state), indent=2)
+        write_whole(self.paths.run_state, text + b"\n")
+
+
+def find_workspace(start: Path | None = None) -> Workspace:
+    """Return the workspace around a folder: the top of its work tree, else the folder itself."""
+    start = start or Path.cwd()
+    code, out, err = run_git(start, "rev-parse", "--show-toplevel")
+    if code == 0:
+        root = Path(out.rstrip("\n"))
+        return Workspace(root, Repository(root))
+    if "must be run in a work tree" in err:
+        raise UsageError(
+            f"{start} is inside a bare repository, which has no work tree.",
+            "Clone it, or add one with: git worktree add ../work",
+        )
+    if "dubious ownership" in err:
+        raise UsageError(
+            f"git does not trust {start}, which belongs to another user.",
+            f"Trust it with: git config --global --add safe.directory {start}",
+        )
+    return Workspace(start, None)
+
+
+def now() -> str:
+    """Return the present instant as records hold it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _is_running(held: Holder) -> bool:
+    if held.host != socket.gethostname():
+        return True
+    try:
+        os.kill(held.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

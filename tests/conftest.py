@@ -1,0 +1,1 @@
+"""What every test has for itself: a home, XDG folders, a working directory."""
