@@ -13,6 +13,7 @@ from mittelo.repo.workspace import Workspace, now
 STATE_MESSAGE = "rally: update state"
 FOLDED = " [+state]"
 RECORDS = (".rally/", ".laps/")
+SUMMARY = ".rally/summary.jsonl"
 
 
 class Baseline(Struct, kw_only=True):
@@ -150,11 +151,9 @@ class Work:
         """Return our tracked records, and what else the run changed in our folders."""
         if not self._git:
             return {}
-        before, summary = self._baseline.changes, self._git.root / self._workspace.paths.summary
+        before = self._baseline.changes
         ours = {p: c for p, c in self._git.changes().items() if p.startswith(RECORDS)}
-        return {
-            p: c for p, c in ours.items() if before.get(p) != c or self._git.root / p == summary
-        }
+        return {p: c for p, c in ours.items() if p == SUMMARY or before.get(p) != c}
 
     def _keep(self, own: dict[str, Change], *, owed: bool) -> None:
         base = self._baseline
