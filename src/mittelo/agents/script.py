@@ -147,8 +147,11 @@ class Agent:
         """Write raw text, `times` over, to stdout or to the stream that the step names."""
         stream = sys.stderr if step.get("stream") == "stderr" else sys.stdout
         raw = step["print"].encode("latin-1", errors="replace")
-        for _ in range(step.get("times", 1)):
-            stream.buffer.write(raw)
+        left = step.get("times", 1)
+        while left > 0:
+            at_once = min(left, 1 + 65_536 // max(1, len(raw)))
+            stream.buffer.write(raw * at_once)
+            left -= at_once
         stream.flush()
 
     def _ignore(self, step: Step) -> None:
@@ -171,7 +174,6 @@ def emit(**event: object) -> None:
 
 def leave(code: int) -> NoReturn:
     """Exit without an end event."""
-    sys.stdout.flush()
     raise SystemExit(code)
 
 

@@ -115,6 +115,14 @@ class DataPaths(Struct, frozen=True):
         """Return the folder that agents find `rally` and `laps` in."""
         return self.base / "bin"
 
+    def last_transcript(self) -> int:
+        """Return the highest number that a transcript has, 0 without any.
+
+        A record may have been lost; its transcript must not be written over.
+        """
+        numbers = (path.name[4:-4] for path in self.tries.glob("try-*.log"))
+        return max((int(number) for number in numbers if number.isdecimal()), default=0)
+
     def transcript(self, try_id: int) -> Path:
         """Return the stdout of a try."""
         return self.tries / f"try-{try_id}.log"

@@ -154,7 +154,9 @@ def _recent(made: TryRecord, budget: int) -> str:
     source = f" source={made.cancellation_source}" if made.outcome is Outcome.CANCELLED else ""
     reason = f" ({made.fail_reason})" if made.fail_reason else ""
     said = clip(" ".join(made.summary.split()), budget).replace("\n", " ")
-    return f"- run {made.run_id}, {made.agent_type}: outcome={made.outcome}{source}{reason} {said}"
+    left = f" Suggested next: {one_line(made.remaining_work, 500)}" if made.remaining_work else ""
+    head = f"- run {made.run_id}, {made.agent_type}: outcome={made.outcome}{source}{reason}"
+    return f"{head} {said}{left}"
 
 
 def _exit(sources: Sources) -> str:

@@ -72,6 +72,7 @@ class Child:
         if self._keeper.stdin:
             self._keeper.stdin.close()
         self._keeper.wait(LAST_WORDS_SECONDS)
+        self._reports().close()
 
     def _order(self, line: bytes) -> None:
         try:

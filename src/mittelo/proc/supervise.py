@@ -54,7 +54,12 @@ class Supervisor:
     def run(self, watch: Callable[[Watched], None]) -> Supervised:
         """Start the agent and stay with it until nothing of it is left."""
         child = Child(self._launch, self.inbox)
-        finish = self._drive(child, watch)
+        try:
+            finish = self._drive(child, watch)
+        except BaseException:
+            child.kill()
+            child.wait_until_clean()
+            raise
         child.wait_until_clean()
         left = child.left
         if finish.code is None and not finish.not_started:

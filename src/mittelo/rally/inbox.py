@@ -72,22 +72,30 @@ class Inbox:
         """Mark what a completed run was given as addressed."""
         with self._workspace.changing():
             held = self.messages()
-            for message in held:
-                given = (message.consumed_by_relay_id, message.consumed_by_run_id)
-                if given == (record.id, run) and message.scope == "run":
-                    if message.status == PENDING:
-                        self._address(message)
-                    if message.id not in record.consumed_message_ids:
-                        record.consumed_message_ids = [*record.consumed_message_ids, message.id]
-            self._save(held)
+            given = [
+                m
+                for m in held
+                if m.scope == "run"
+                and (m.consumed_by_relay_id, m.consumed_by_run_id) == (record.id, run)
+            ]
+            self._settle(record, given, held)
 
     def settle_relay(self, record: RelayRecord) -> None:
         """Mark the message of a completed relay as addressed."""
         with self._workspace.changing():
             held = self.messages()
-            for message in held:
-                if message.scope == "relay" and message.consumed_by_relay_id == record.id:
-                    self._address(message)
+            given = [m for m in held if m.scope == "relay" and m.consumed_by_relay_id == record.id]
+            self._settle(record, given, held)
+
+    def _settle(
+        self, record: RelayRecord, given: list[MessageRecord], held: list[MessageRecord]
+    ) -> None:
+        for message in given:
+            if message.status == PENDING:
+                self._address(message)
+            if message.id not in record.consumed_message_ids:
+                record.consumed_message_ids = [*record.consumed_message_ids, message.id]
+        if given:
             self._save(held)
 
     def _address(self, message: MessageRecord) -> None:

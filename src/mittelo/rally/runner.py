@@ -44,7 +44,8 @@ class Runner:
         self._tries = tries
         self._made: list[TryRecord] = []
         self._began_run = 0.0
-        self._next_id = 1 + max((t.id for t in ground.workspace.tries.read()), default=0)
+        known = [made.id for made in ground.workspace.tries.read()]
+        self._next_id = 1 + max([*known, ground.data.last_transcript()], default=0)
         self._prompts = PromptMaker(ground.workspace, ground.configuration.settings, ground.relay)
         self._run = 0
 

@@ -68,6 +68,13 @@ def initialize(workspace: Workspace) -> Iterator[str]:
     yield f'{workspace.root} is ready: rally start --iterations 3 "your task"'
 
 
+def ignore_state(workspace: Workspace) -> None:
+    """See to it that git ignores our local records, also where an older rally began."""
+    path = workspace.paths.rally / ".gitignore"
+    if _put(path, _ignoring(path)):
+        _commit(workspace, [path])
+
+
 def _make_repository(workspace: Workspace) -> Iterator[str]:
     code, _, err = run_git(workspace.root, "init", "--quiet")
     if code:

@@ -20,6 +20,7 @@ from mittelo.rally.recovery import recover
 from mittelo.rally.relaylog import RelayLog
 from mittelo.rally.roster import BUILT_IN_MIX, build_lane
 from mittelo.rally.runner import Runner
+from mittelo.rally.setup import ignore_state
 from mittelo.rally.trying import Ground, install_tools
 from mittelo.rally.view import View
 from mittelo.repo.work import Work
@@ -55,18 +56,20 @@ def start_relay(workspace: Workspace, wish: Wish, asker: Asker, console: Console
     for note in configuration.notes:
         warn(note)
     check_task(wish.prompt, "The prompt")
-    words = _mix_words(wish, configuration)
-    lane = build_lane(words, configuration, wish.effort)
+    if wish.agents:
+        build_lane(split_mix(wish.agents, "--agent"), configuration, wish.effort)
     data = data_paths(workspace.root, configuration.settings.data_dir)
     _make_folders(data)
     with workspace.relay_lock():
         for journal in workspace.journals:
             journal.mend()
         recover(workspace, configuration, data)
-        relay = _resumed(workspace, wish, asker) or _created(workspace, wish, configuration, words)
-        if relay.agent_mix != " ".join(words) or relay.effort != wish.effort:
-            lane = build_lane(relay.agent_mix.split(), configuration, relay.effort)
+        old, over = _choose(workspace, wish, asker)
+        relay = old or _created(workspace, wish, configuration)
+        lane = build_lane(relay.agent_mix.split(), configuration, relay.effort)
         check_lane(relay.prompt, {e.runner.harness for e in lane.entries}, configuration)
+        _close(workspace, over)
+        ignore_state(workspace)
         tries = [made for made in workspace.tries.read() if made.relay_id == relay.id]
         return _run(workspace, configuration, data, relay, lane, tries, console)
 
@@ -135,20 +138,16 @@ def _unwritable(base: Path, why: str) -> UsageError:
     )
 
 
-def _resumed(workspace: Workspace, wish: Wish, asker: Asker) -> RelayRecord | None:
-    """Return the unfinished relay if it is to go on; close it if it is not."""
+def _choose(
+    workspace: Workspace, wish: Wish, asker: Asker
+) -> tuple[RelayRecord | None, list[RelayRecord]]:
+    """Return the unfinished relay that is to go on, if any, and those that are over now."""
     unfinished = [relay for relay in workspace.relays.read() if not relay.ended_at]
-    _close(workspace, [r for r in unfinished if r.completed_iterations >= r.target_iterations])
-    unfinished = [r for r in unfinished if r.completed_iterations < r.target_iterations]
-    if wish.new or not unfinished:
-        _close(workspace, unfinished)
-        return None
-    newest = unfinished[-1]
-    if not (wish.resume or asker.resume(newest)):
-        _close(workspace, unfinished)
-        return None
-    _close(workspace, unfinished[:-1])
-    return _renewed(newest, wish, asker)
+    open_ = [r for r in unfinished if r.completed_iterations < r.target_iterations]
+    if wish.new or not open_ or not (wish.resume or asker.resume(open_[-1])):
+        return None, unfinished
+    newest = open_[-1]
+    return _renewed(newest, wish, asker), [r for r in unfinished if r is not newest]
 
 
 def _renewed(relay: RelayRecord, wish: Wish, asker: Asker) -> RelayRecord:
@@ -183,9 +182,7 @@ def _close(workspace: Workspace, relays: list[RelayRecord]) -> None:
         workspace.relays.rewrite(held)
 
 
-def _created(
-    workspace: Workspace, wish: Wish, configuration: Configuration, words: list[str]
-) -> RelayRecord:
+def _created(workspace: Workspace, wish: Wish, configuration: Configuration) -> RelayRecord:
     settings = configuration.settings
     target = wish.iterations if wish.iterations is not None else settings.defaults.iterations
     if wish.iterations is None and target <= 0:
@@ -193,16 +190,22 @@ def _created(
         warn(f"no --iterations given: the relay makes up to {target} runs.")
     required = wish.require_changes
     return RelayRecord(
-        id=1 + max((relay.id for relay in workspace.relays.read()), default=0),
+        id=_next_relay(workspace),
         target_iterations=target,
         completed_iterations=0,
-        agent_mix=" ".join(words),
+        agent_mix=" ".join(_mix_words(wish, configuration)),
         prompt=wish.prompt,
         role=wish.role,
         effort=wish.effort,
         require_changes=settings.free_run.require_changes if required is None else required,
         started_at=now(),
     )
+
+
+def _next_relay(workspace: Workspace) -> int:
+    """Return a number that no relay had, not even one whose record was lost."""
+    known = [relay.id for relay in workspace.relays.read()]
+    return 1 + max([*known, *(made.relay_id for made in workspace.tries.read())], default=0)
 
 
 def failure(end: End) -> MitteloError:

@@ -13,6 +13,7 @@ from mittelo.repo.workspace import Workspace, now
 STATE_MESSAGE = "rally: update state"
 FOLDED = " [+state]"
 RECORDS = (".rally/", ".laps/")
+LOCAL = ".rally/state/"
 SUMMARY = ".rally/summary.jsonl"
 
 
@@ -153,6 +154,7 @@ class Work:
             return {}
         before = self._baseline.changes
         ours = {p: c for p, c in self._git.changes().items() if p.startswith(RECORDS)}
+        ours = {p: c for p, c in ours.items() if not p.startswith(LOCAL)}
         return {p: c for p, c in ours.items() if p == SUMMARY or before.get(p) != c}
 
     def _keep(self, own: dict[str, Change], *, owed: bool) -> None:

@@ -126,7 +126,7 @@ class Workspace:
 
 def find_workspace(start: Path | None = None) -> Workspace:
     """Return the workspace around a folder: the top of its work tree, else the folder itself."""
-    start = start or Path.cwd()
+    start = start or _current_folder()
     code, out, err = run_git(start, "rev-parse", "--show-toplevel")
     if code == 0:
         root = Path(out.rstrip("\n"))
@@ -141,7 +141,15 @@ def find_workspace(start: Path | None = None) -> Workspace:
             f"git does not trust {start}, which belongs to another user.",
             f"Trust it with: git config --global --add safe.directory {start}",
         )
-    return Workspace(start, None)
+    around = next((f for f in (start, *start.parents) if (f / ".rally").is_dir()), start)
+    return Workspace(around, None)
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError("The current folder is gone.", "Change into one that exists.") from error
 
 
 def now() -> str:

@@ -1,0 +1,112 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mittelo.core.routes import (
+    Entry,
+    Lane,
+    Quota,
+    Runner,
+    Spec,
+    drop_entry,
+    fail_entry,
+    parse_entry,
+    pick,
+    split_mix,
+)
+from mittelo.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "spec"),
+    [
+        ("cc", Spec("cc", "cc")),
+        ("cc:3", Spec("cc:3", "cc", quota=Quota(3, 3))),
+        ("cc:2-4", Spec("cc:2-4", "cc", quota=Quota(2, 4))),
+        ("cc:01", Spec("cc:01", "cc", quota=Quota(1, 1))),
+        ("claude:opus-4.7", Spec("claude:opus-4.7", "claude", "opus-4.7")),
+        ("claude:opus:2", Spec("claude:opus:2", "claude", "opus", Quota(2, 2))),
+        ("op:a/b-c:1-5", Spec("op:a/b-c:1-5", "op", "a/b-c", Quota(1, 5))),
+        ("codex:gpt-4", Spec("codex:gpt-4", "codex", "gpt-4")),
+    ],
+)
+def test_an_entry_is_taken_apart(text: str, spec: Spec) -> None:
+    assert parse_entry(text) == spec
+
+
+@pytest.mark.parametrize(
+    "text", ["", ":", "cc:", ":2", "cc:0", "cc:0-5", "cc:5-3", "a:b:c", "a:b:c:3"]
+)
+def test_an_entry_that_means_nothing_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_entry(text)
+
+
+@given(st.text())
+def test_no_entry_raises_anything_but_our_error(text: str) -> None:
+    try:
+        parse_entry(text)
+    except UsageError:
+        return
+
+
+def test_a_mix_is_split_on_commas_then_on_blanks() -> None:
+    assert split_mix(["a:x, b:1", "c"], "--agent") == ["a:x", "b:1", "c"]
+    with pytest.raises(UsageError, match="empty entry"):
+        split_mix(["a,,b"], "--agent")
+
+
+def lane(*texts: str) -> Lane:
+    specs = [parse_entry(text) for text in texts]
+    return Lane(tuple(Entry(Runner(spec.harness), spec.quota) for spec in specs))
+
+
+def picks(lane_: Lane, count: int, failing: set[int] = frozenset()) -> str:  # type: ignore[assignment]  # an empty frozenset is a set
+    made = ""
+    for number in range(1, count + 1):
+        lane_, index = pick(lane_)
+        if index is None:
+            return made + "-"
+        made += lane_.entries[index].runner.harness
+        if number in failing:
+            lane_ = fail_entry(lane_, index)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("entries", "failing", "expected"),
+    [
+        (["A", "B", "C"], set(), "AAAA"),
+        (["A", "B", "C"], {2, 5}, "AABBBCCC"),
+        (["A:1", "B:2", "C:3"], set(), "ABBCCCABB"),
+        (["A:1", "B:3", "C"], {8}, "ABBBCCCCAB"),
+        (["A:2", "B:1"], {1}, "ABAABAA"),
+        (["A:1", "B:1"], {1}, "ABAB"),
+        (["A:1", "B:1"], {1, 2}, "AB-"),
+        (["A", "B"], {1, 2}, "AB-"),
+        (["A"], {2}, "AA-"),
+        (["A:2"], set(), "AAA"),
+        (["A:2-3", "B:1"], set(), "AABAAB"),
+        (["A", "B:1"], set(), "AAA"),
+        (["A:1", "B:1", "C:1"], set(), "ABCABC"),
+        (["A:2-4"], set(), "AAAAAAAA"),
+    ],
+)
+def test_the_scheduler_picks(entries: list[str], failing: set[int], expected: str) -> None:
+    assert picks(lane(*entries), len(expected), failing) == expected
+
+
+def test_an_entry_that_cannot_start_is_never_picked_again() -> None:
+    assert picks(drop_entry(lane("A:1", "B:1"), 0), 3) == "BBB"
+
+
+def test_a_range_gives_its_maximum_when_the_others_are_out() -> None:
+    assert picks(drop_entry(lane("A:1", "B:2-4"), 0), 5) == "BBBB-"
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=5))
+def test_every_entry_gets_its_share_in_every_cycle(counts: list[int]) -> None:
+    names = "ABCDE"[: len(counts)]
+    cycle = "".join(name * count for name, count in zip(names, counts, strict=True))
+    entries = [f"{name}:{count}" for name, count in zip(names, counts, strict=True)]
+    assert picks(lane(*entries), 3 * len(cycle)) == cycle * 3
