@@ -8,13 +8,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support import marked, wait_until
 
 from mittelo.core.tries import Limits, Stop, StopAsked
 from mittelo.harness.base import Job
 from mittelo.harness.scripted import Script
 from mittelo.proc.child import Launch
 from mittelo.proc.supervise import Supervised, Supervisor, Watched
-from support import marked, wait_until
 
 
 class Stage:

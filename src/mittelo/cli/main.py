@@ -49,7 +49,6 @@ def run(command: click.Command) -> NoReturn:
     """Run a command and exit as `design.md` says: 0, 1, 2, 3 or 130."""
     try:
         code = command.main(prog_name=command.name, standalone_mode=False)
-        sys.stdout.flush()
     except click.exceptions.Exit as exit_:
         code = exit_.exit_code
     except (click.Abort, KeyboardInterrupt, Interrupted):
@@ -60,11 +59,12 @@ def run(command: click.Command) -> NoReturn:
     except MitteloError as error:
         code = _complain(command, error)
     except BrokenPipeError:
-        code = _stop_writing()
+        code = 0
     except OSError as error:
         code = _disk_trouble(command, error)
     except Exception:  # noqa: BLE001 - the one place that catches our own faults
         code = _our_fault(command)
+    _give_up_output()
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -84,10 +84,13 @@ def _disk_trouble(command: click.Command, error: OSError) -> int:
     return _complain(command, MitteloError(f"{where}{error.strerror}.", todo))
 
 
-def _stop_writing() -> int:
-    """Give up stdout quietly: whoever read it has gone."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+def _give_up_output() -> None:
+    """Write out what is held back; whoever read it may have gone, which is no fault."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _our_fault(command: click.Command) -> int:

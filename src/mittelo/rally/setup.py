@@ -64,7 +64,7 @@ def initialize(workspace: Workspace) -> Iterator[str]:
     made = [path for path, text in _files(workspace) if _put(path, text)]
     for path in made:
         yield f"wrote {path.relative_to(workspace.root)}"
-    _commit(workspace, [path for path, _ in _files(workspace)])
+    _commit(workspace, [path for path, _ in _files(workspace)], made)
     yield f'{workspace.root} is ready: rally start --iterations 3 "your task"'
 
 
@@ -72,7 +72,7 @@ def ignore_state(workspace: Workspace) -> None:
     """See to it that git ignores our local records, also where an older rally began."""
     path = workspace.paths.rally / ".gitignore"
     if _put(path, _ignoring(path)):
-        _commit(workspace, [path])
+        _commit(workspace, [path], [path])
 
 
 def _make_repository(workspace: Workspace) -> Iterator[str]:
@@ -108,14 +108,18 @@ def _put(path: Path, text: str) -> bool:
     return bool(text)
 
 
-def _commit(workspace: Workspace, ours: list[Path]) -> None:
-    """Commit our files and nothing else; where git ignores them, they stay uncommitted."""
-    if not workspace.repository:
+def _commit(workspace: Workspace, ours: list[Path], made: list[Path]) -> None:
+    """Commit those of our files that were made now or that git does not know; nothing else.
+
+    Where git ignores them, they stay uncommitted.
+    """
+    git = workspace.repository
+    if not git:
         return
-    names = {str(path.relative_to(workspace.root)) for path in ours}
     try:
-        changes = {p: c for p, c in workspace.repository.changes().items() if p in names}
-        if changes:
-            workspace.repository.commit(changes, MESSAGE)
+        found = {workspace.root / path: (path, change) for path, change in git.changes().items()}
+        new = [found[p] for p in ours if p in found and (p in made or found[p][1].is_untracked)]
+        if new:
+            git.commit(dict(new), MESSAGE)
     except GitError as error:
         warn(f"the files of rally are not committed: {error.what}")

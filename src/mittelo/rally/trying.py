@@ -97,7 +97,6 @@ def _supervise(
 ) -> Supervised:
     harness = ground.configuration.harnesses[start.runner.harness]
     scratch = ground.data.scratch(try_id)
-    scratch.mkdir(exist_ok=True)
     job = Job(
         prompt=prompt,
         workspace=str(ground.workspace.root),
@@ -110,18 +109,20 @@ def _supervise(
     for note in harness.notes(job):
         warn(note)
     command = harness.command(job)
-    launch = _launch(ground, command, try_id)
     limits = Limits(try_seconds=try_seconds(ground.configuration.settings))
-    supervisor = Supervisor(harness, launch, command.log, limits)
-    with (
-        placed(command.settings, Path.home()),
-        ground.orders.passed_to(supervisor.inbox),
-        ground.view.watching(ground.work.files_changed) as show,
-    ):
-        supervised = supervisor.run(_watcher(ground.workspace, state, show))
-    _keep_log(command.log, ground.data, try_id)
-    shutil.rmtree(scratch, ignore_errors=True)
-    return supervised
+    try:
+        scratch.mkdir(exist_ok=True)
+        launch = _launch(ground, command, try_id)
+        supervisor = Supervisor(harness, launch, command.log, limits)
+        with (
+            placed(command.settings, Path.home()),
+            ground.orders.passed_to(supervisor.inbox),
+            ground.view.watching(ground.work.files_changed) as show,
+        ):
+            return supervisor.run(_watcher(ground.workspace, state, show))
+    finally:
+        _keep_log(command.log, ground.data, try_id)
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _launch(ground: Ground, command: Command, try_id: int) -> Launch:
