@@ -5,7 +5,7 @@ import time
 
 from mittelo.config.load import environment
 from mittelo.core.clipping import clip, one_line
-from mittelo.core.records import TryRecord
+from mittelo.core.records import Outcome, TryRecord
 from mittelo.core.relays import (
     Effect,
     End,
@@ -28,7 +28,7 @@ from mittelo.rally.inbox import Inbox
 from mittelo.rally.progress import SUMMARY_BUDGET, record_unfinalized
 from mittelo.rally.prompting import PromptMaker
 from mittelo.rally.trying import Ground, Tried, carry_out, run_name
-from mittelo.rally.view import duration
+from mittelo.rally.view import duration, spending, tally
 from mittelo.repo.work import Result
 from mittelo.repo.workspace import now
 
@@ -259,7 +259,11 @@ class Runner:
                 Inbox(ground.workspace).settle_relay(ground.relay)
         self.save_relay()
         ground.log.say(f"relay {ground.relay.id} {end.how}: {end.why or 'target reached'}")
-        hints = [f"records: rally status, rally tail --try {made.id}" for made in self._made[-1:]]
+        runs = tally(self._made)
+        if end.how is Ending.STOPPED and self._state.run in runs:
+            runs[self._state.run] = Outcome.CANCELLED
+        ground.view.relay_ended(end, runs, seconds, spending(self._made))
         if end.how is Ending.STOPPED:
-            hints.insert(0, "go on with: rally start --resume")
-        ground.view.relay_ended(end.how, end.why, self._made, seconds, hints)
+            ground.view.say("  go on with: rally start --resume", "dim")
+        for made in self._made[-1:]:
+            ground.view.say(f"  see: rally status, rally tail --try {made.id}, git log", "dim")

@@ -49,7 +49,8 @@ def collect(workspace: Workspace) -> Status:
     """Return the status of a workspace, from its records alone."""
     relays = workspace.relays.read()
     relay = relays[-1] if relays else None
-    tries = [t for t in workspace.tries.read() if relay and t.relay_id == relay.id]
+    number = relay.id if relay else 0
+    tries = workspace.tries.read_last(lambda made: made.relay_id == number)
     holder = workspace.holder()
     return Status(
         workspace=str(workspace.root),

@@ -10,12 +10,12 @@ from rich.text import Text
 
 from mittelo.core.clipping import one_line
 from mittelo.core.records import Outcome, TryRecord
-from mittelo.core.relays import Ending
+from mittelo.core.relays import End, Ending
 from mittelo.core.signs import Erred, Said, Sign, Used
 from mittelo.proc.supervise import Watched
 
 REFRESH_SECONDS = 1.0
-COUNT_FILES_SECONDS = 5.0
+COUNT_FILES_SECONDS = 2.0
 SIGNS = {True: ("✓ passed", "green"), False: ("✗ failed", "red")}
 
 
@@ -113,15 +113,14 @@ class View:
                 self._console.file.write("\r\x1b[2K")
 
     def relay_ended(
-        self, how: Ending, why: str, tries: list[TryRecord], seconds: float, hints: list[str]
+        self, end: End, runs: dict[int, Outcome], seconds: float, spent: list[str]
     ) -> None:
-        """Write the summary of a relay and where to look next."""
-        runs = tally(tries)
+        """Write the summary of a relay."""
         title = {
             Ending.COMPLETE: "Relay complete",
-            Ending.STOPPED: f"Relay stopped ({why})",
-            Ending.FAILED: f"Relay failed: {why}",
-        }[how]
+            Ending.STOPPED: f"Relay stopped ({end.why})",
+            Ending.FAILED: f"Relay failed ({end.why})",
+        }[end.how]
         fields = [
             f"{title}: {counted(len(runs), 'run')}",
             f"{sum(o.succeeded for o in runs.values())} passed",
@@ -129,10 +128,8 @@ class View:
         ]
         if cut_off := sum(o.open_ended for o in runs.values()):
             fields.append(f"{cut_off} cancelled")
-        fields += [f"total {duration(seconds)}", *spending(tries)]
-        self.say("  │  ".join(fields), "bold" if how is Ending.COMPLETE else "bold red")
-        for hint in hints:
-            self.say(f"  {hint}", "dim")
+        fields += [f"total {duration(seconds)}", *spent]
+        self.say("  │  ".join(fields), "bold" if end.how is Ending.COMPLETE else "bold red")
 
 
 def tally(tries: list[TryRecord]) -> dict[int, Outcome]:

@@ -1,5 +1,6 @@
 """Records as JSON lines: read with forgiveness, appended in one piece, mended when damaged."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -11,6 +12,7 @@ from mittelo.files import append_line, write_whole
 from mittelo.log import warn
 
 Record = TypeVar("Record", bound=Struct)
+BLOCK = 1 << 18
 
 
 class _Versioned(Struct):
@@ -28,13 +30,39 @@ class Journal(Generic[Record]):
 
     def read(self) -> list[Record]:
         """Return the records that can be read; damaged lines are told of once."""
-        records, damaged, _ = self._sort_out()
+        try:
+            return self._read_sound()
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            records, damaged, _ = self._sort_out()
         if damaged:
             warn(
                 f"{self.path}: {len(damaged)} damaged line(s) ignored; "
                 "the next `rally start` sets them aside."
             )
         return records
+
+    def _read_sound(self) -> list[Record]:
+        """Return all records at once, where no line is damaged: many times faster."""
+        try:
+            raw = self.path.read_bytes()
+        except FileNotFoundError:
+            return []
+        if raw:
+            self._note_newer(raw[raw.rfind(b"\n", 0, -1) + 1 :])
+        return self._decoder.decode_lines(raw)
+
+    def read_last(self, wanted: Callable[[Record], bool]) -> list[Record]:
+        """Return the records at the end that are wanted, without reading what lies before them."""
+        found: list[Record] = []
+        for line in _lines_from_the_end(self.path):
+            try:
+                record = self._decoder.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                continue
+            if not wanted(record):
+                break
+            found.append(record)
+        return found[::-1]
 
     def append(self, record: Record) -> None:
         """Add a record at the end, on disk when this returns."""
@@ -81,3 +109,22 @@ class Journal(Generic[Record]):
         found = msgspec.json.decode(line, type=_Versioned).v
         if found > VERSION:
             warn(f"{self.path} was written by a newer mittelo (version {found} of its lines).")
+
+
+def _lines_from_the_end(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file, the last one first."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        at = file.seek(0, 2)
+        rest = b""
+        while at > 0:
+            size = min(BLOCK, at)
+            at -= size
+            file.seek(at)
+            rest, *lines = (file.read(size) + rest).split(b"\n")
+            yield from (line for line in reversed(lines) if line.strip())
+    if rest.strip():
+        yield rest

@@ -60,9 +60,10 @@ def _show_tries(status: "Status") -> None:
 
     from mittelo.core.clipping import one_line
 
-    table = Table(box=None, pad_edge=False)
-    for heading in ("try", "run", "agent", "outcome", "files", "commit", "said"):
-        table.add_column(heading, overflow="ellipsis", no_wrap=True)
+    table = Table(box=None, pad_edge=False, expand=True)
+    for heading in ("try", "run", "agent", "outcome", "files", "commit"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("said", ratio=1, no_wrap=True, overflow="ellipsis")
     for made in status.tries:
         said = made.fail_reason if not made.completed else made.summary
         table.add_row(
@@ -72,6 +73,6 @@ def _show_tries(status: "Status") -> None:
             made.outcome,
             str(len(made.files_changed)),
             made.commit_hash[:7] or "—",
-            one_line(said, 60),
+            one_line(said, 200),
         )
     console().print(table)
