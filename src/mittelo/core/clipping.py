@@ -1,6 +1,21 @@
-"""Shorten text to a budget of bytes or characters without splitting a character."""
+"""Make text fit: to a budget without splitting a character, and to a line of a terminal."""
+
+import re
 
 MARKER = "\n... [truncated] ...\n"
+
+
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # control sequences: colours, cursor
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # titles, links
+    r"|\x1b[ -/]*[0-~]?"
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
+
+
+def printable(text: str) -> str:
+    """Return text without what a terminal would obey: escape sequences, control characters."""
+    return _ESCAPES.sub("", text)
 
 
 def clip_bytes(text: str, budget: int) -> str:
@@ -30,8 +45,8 @@ def clip(text: str, budget: int) -> str:
 
 
 def one_line(text: str, budget: int) -> str:
-    """Return `text` with white space collapsed, cut to `budget` characters with an ellipsis."""
-    flat = " ".join(text.split())
+    """Return `text` as one printable line, cut to `budget` characters with an ellipsis."""
+    flat = " ".join(printable(text).split())
     return flat if len(flat) <= budget else flat[: budget - 1].rstrip() + "…"
 
 

@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 MAX_FILES = 2000
 MAX_ERRORS = 50
+MAX_ERROR = 4000
 MAX_SAID = 262_144
 """Characters of its last message that are kept; of a longer one, the end."""
 
@@ -66,10 +67,14 @@ class Thought(Struct, frozen=True, tag="thought"):
 
 
 class Used(Struct, frozen=True, tag="used"):
-    """The agent called a tool; `detail` is its command or path."""
+    """The agent called a tool; `detail` is its command or path.
+
+    A `call` that is told of more than once, at its start and at its end, counts once.
+    """
 
     tool: str
     detail: str = ""
+    call: str = ""
 
 
 class Touched(Struct, frozen=True, tag="touched"):
@@ -106,7 +111,10 @@ Sign = Session | Model | Said | Thought | Used | Touched | Spent | Erred | Ended
 
 
 class Reading(Struct):
-    """The sum of the signs of one try; bounded, whatever the transcript's size."""
+    """The sum of the signs of one try; bounded, whatever the transcript's size.
+
+    `trouble` is a lasting error after which the agent neither spoke nor did anything.
+    """
 
     session: str = ""
     model: str = ""
@@ -116,7 +124,9 @@ class Reading(Struct):
     cost: float | None = None
     errors: list[Erred] = field(default_factory=list)
     ended: Ended | None = None
+    trouble: str = ""
     latest: Sign | None = None
+    _calls: dict[str, None] = field(default_factory=dict)
     _message: str | None = None
     _parts: list[str] = field(default_factory=list)
     _length: int = 0
@@ -153,23 +163,29 @@ class Reading(Struct):
             case Thought():
                 pass
             case Used():
-                self.tool_calls += 1
-                self._message = None
+                self._used(sign)
             case Touched(path):
                 if len(self.files) < MAX_FILES:
                     self.files[path] = None
             case Spent():
                 self._spent(sign)
             case Erred():
-                self.errors = [*self.errors[1 - MAX_ERRORS :], sign]
+                kept = Erred(sign.message[:MAX_ERROR], sign.status, sign.passing)
+                self.errors = [*self.errors[1 - MAX_ERRORS :], kept]
+                self.trouble = self.trouble if sign.passing else sign.message
             case Ended():
                 self.ended = sign
             case _:
                 assert_never(sign)
 
+    def _goes_on(self) -> None:
+        """Take back an end that was none, and the trouble that the agent got over."""
+        self.ended, self.trouble = None, ""
+
     def _said(self, sign: Said) -> None:
         if not sign.text:
             return
+        self._goes_on()
         if sign.message != self._message:
             self._parts, self._length, self._message = [], 0, sign.message
         self._parts.append(sign.text)
@@ -177,6 +193,16 @@ class Reading(Struct):
         if self._length > 2 * MAX_SAID:
             self._parts = [self.said]
             self._length = MAX_SAID
+
+    def _used(self, sign: Used) -> None:
+        self._message = None
+        self._goes_on()
+        if sign.call and sign.call in self._calls:
+            return
+        self.tool_calls += 1
+        self._calls[sign.call] = None
+        if len(self._calls) > MAX_FILES:
+            del self._calls[next(iter(self._calls))]
 
     def _spent(self, sign: Spent) -> None:
         if not sign.part:

@@ -1,5 +1,6 @@
 """How a try ended, judged by exit code, the CLI's own events and the repository; never by prose."""
 
+import re
 import signal
 
 from msgspec import Struct
@@ -10,6 +11,7 @@ from mittelo.core.signs import Reading
 from mittelo.core.tries import Finish, Stop
 
 REASON_BUDGET = 300
+_TROUBLE = re.compile(r"error|fail|cannot|unable|not |denied|invalid|missing", re.IGNORECASE)
 
 
 class Facts(Struct, frozen=True):
@@ -68,7 +70,7 @@ def _harness_error(facts: Facts) -> str:
         return ""
     how = f"exit {code}" if code > 0 else f"ended by {_signal_name(-code)}"
     meaning = f" ({facts.exit_meaning})" if facts.exit_meaning else ""
-    said = _complaint(facts.reading) or facts.errors.strip()
+    said = _complaint(facts.reading) or _last_complaint(facts.errors)
     return one_line(f"harness error: {how}{meaning}" + (f": {said}" if said else ""), REASON_BUDGET)
 
 
@@ -77,6 +79,8 @@ def _agent_error(facts: Facts) -> str:
     if reading.ended and not reading.ended.ok:
         said = _complaint(reading) or "it reported an error"
         return one_line(f"agent error: {said}", REASON_BUDGET)
+    if reading.trouble:
+        return one_line(f"agent error: {reading.trouble}", REASON_BUDGET)
     if facts.needs_end and not reading.ended:
         return "agent error: it exited without an end event"
     if not facts.answered and not facts.changed:
@@ -90,6 +94,13 @@ def _complaint(reading: Reading) -> str:
         return reading.ended.message
     lasting = [error.message for error in reading.errors if not error.passing]
     return lasting[-1] if lasting else ""
+
+
+def _last_complaint(errors: str) -> str:
+    """Return the last line of stderr that sounds like trouble, else all that it says."""
+    lines = [*dict.fromkeys(line.strip() for line in errors.splitlines())]
+    troubles = [line for line in lines if _TROUBLE.search(line)]
+    return troubles[-1] if troubles else "\n".join(lines).strip()
 
 
 def _signal_name(number: int) -> str:

@@ -41,7 +41,7 @@ class Antigravity(Harness):
     def read(self, line: bytes, stream: Stream) -> Iterator[Sign]:
         match stream:
             case Stream.OUT:
-                yield Said(line.decode(errors="replace"), "answer")
+                yield Said(line.decode(errors="replace") + "\n", "answer")
             case Stream.LOG:
                 for found in _CONVERSATION.finditer(line):
                     yield Session(found[1].decode())

@@ -1,5 +1,7 @@
 """What every harness answers: how its CLI is started, and what a line of its output tells."""
 
+import glob
+import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
@@ -13,6 +15,12 @@ ARGV_BYTES = 100_000
 
 
 _OBJECT = msgspec.json.Decoder(dict[str, object])
+_HALF_CHARACTER = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+_MOST_TOKENS = 2**53
+_MOST_DOLLARS = 1_000_000.0
 
 
 class Mode(StrEnum):
@@ -121,25 +129,43 @@ def parse_json(line: bytes) -> dict[str, object]:
         return {}
     try:
         return _OBJECT.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _parse_broken_text(line)
+
+
+def _parse_broken_text(line: bytes) -> dict[str, object]:
+    """Parse a line again with its broken characters replaced: what it tells still counts."""
+    whole = line.decode(errors="replace").encode()
+    try:
+        return _OBJECT.decode(_HALF_CHARACTER.sub(rb"\\ufffd", whole))
+    except (msgspec.DecodeError, RecursionError):
         return {}
 
 
 def home_of(env: Mapping[str, str]) -> str:
-    """Return the home folder in an environment, "~" where it names none."""
-    return env.get("HOME") or "~"
+    """Return the home folder in an environment, as part of a glob pattern."""
+    return folder_of(env, "HOME", "~")
+
+
+def folder_of(env: Mapping[str, str], name: str, default: str) -> str:
+    """Return the folder that a variable names, as part of a glob pattern."""
+    return glob.escape(env[name]) if env.get(name) else default
 
 
 def count(fields: Mapping[str, object], key: str) -> int:
     """Return a whole number from foreign JSON, 0 for anything else."""
     value = fields.get(key)
-    return value if isinstance(value, int) and value > 0 else 0
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _MOST_TOKENS:
+        return value
+    return 0
 
 
 def dollars(fields: Mapping[str, object], key: str) -> float | None:
     """Return an amount of US dollars from foreign JSON, None where there is none."""
     value = fields.get(key)
-    return float(value) if isinstance(value, int | float) else None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value) if 0 <= value < _MOST_DOLLARS else None
+    return None
 
 
 def first_text(fields: object, keys: tuple[str, ...]) -> str:

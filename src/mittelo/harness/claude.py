@@ -27,6 +27,7 @@ from mittelo.harness.base import (
     count,
     dollars,
     first_text,
+    folder_of,
     home_of,
     parse_json,
 )
@@ -80,16 +81,15 @@ class Claude(Harness):
 
     @override
     def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:
-        folder = env.get("CLAUDE_CONFIG_DIR") or f"{home_of(env)}/.claude"
+        folder = folder_of(env, "CLAUDE_CONFIG_DIR", f"{home_of(env)}/.claude")
         slug = re.sub(r"[^A-Za-z0-9]", "-", workspace)
         return [f"{folder}/projects/{slug}/{session}.jsonl", f"{folder}/projects/*/{session}.jsonl"]
 
 
 def _retry(event: dict[str, object]) -> Erred:
-    status = event.get("error_status")
     return Erred(
         f"{event.get('error', 'error')}, retry {event.get('attempt')}/{event.get('max_retries')}",
-        status if isinstance(status, int) else None,
+        count(event, "error_status") or None,
         passing=True,
     )
 

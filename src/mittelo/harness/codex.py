@@ -24,6 +24,7 @@ from mittelo.harness.base import (
     Stream,
     count,
     first_text,
+    folder_of,
     home_of,
     parse_json,
 )
@@ -68,7 +69,7 @@ class Codex(Harness):
         match parse_json(line):
             case {"type": "thread.started", "thread_id": str(session)}:
                 yield Session(session)
-            case {"type": "item.completed", "item": dict(item)}:
+            case {"type": "item.started" | "item.completed", "item": dict(item)}:
                 yield from _item(item)
             case {"type": "error", "message": str(message)}:
                 yield Erred(message, passing=message.startswith("Reconnecting..."))
@@ -82,27 +83,29 @@ class Codex(Harness):
     @override
     def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:
         del workspace
-        folder = env.get("CODEX_HOME") or f"{home_of(env)}/.codex"
+        folder = folder_of(env, "CODEX_HOME", f"{home_of(env)}/.codex")
         return [f"{folder}/sessions/*/*/*/rollout-*{session}.jsonl"]
 
 
 def _item(item: dict[str, object]) -> Iterator[Sign]:
+    """Read an item; tools are told of when they start and again when they are done."""
+    identity = str(item.get("id", ""))
     match item:
         case {"type": "agent_message", "text": str(text)}:
-            yield Said(text, str(item.get("id", "")))
+            yield Said(text, identity)
         case {"type": "reasoning", "text": str(text)}:
             yield Thought(text)
         case {"type": "command_execution", "command": str(command)}:
-            yield Used("shell", command)
+            yield Used("shell", command, identity)
         case {"type": "file_change", "changes": list(changes)}:
             paths = [path for change in changes if (path := first_text(change, ("path",)))]
-            yield Used("edit", ", ".join(paths))
+            yield Used("edit", ", ".join(paths), identity)
             if item.get("status") == "completed":
                 yield from map(Touched, paths)
         case {"type": "mcp_tool_call"}:
-            yield Used(f"{item.get('server')}.{item.get('tool')}")
+            yield Used(f"{item.get('server')}.{item.get('tool')}", "", identity)
         case {"type": "web_search"}:
-            yield Used("web_search", str(item.get("query", "")))
+            yield Used("web_search", str(item.get("query", "")), identity)
         case {"type": "error", "message": str(message)}:
             yield Erred(message, passing=True)
 

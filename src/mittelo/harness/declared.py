@@ -1,21 +1,15 @@
 """Any CLI that the configuration declares in `[harness.NAME]`."""
 
-import re
 from collections.abc import Iterator
 
 from msgspec import Struct
 from typing_extensions import override
 
+from mittelo.core.clipping import printable
 from mittelo.core.signs import Reading, Said, Sign
 from mittelo.harness.base import ARGV_BYTES, Command, Harness, Job, Stream
 
 PROMPT = "$PROMPT"
-_ESCAPES = re.compile(
-    rb"\x1b\[[0-?]*[ -/]*[@-~]"  # control sequences: colours, cursor
-    rb"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # operating system commands: titles, links
-    rb"|\x1b."
-    rb"|[\x00-\x08\x0b-\x1f\x7f]"
-)
 
 
 class Declaration(Struct, frozen=True):
@@ -63,7 +57,8 @@ class Declared(Harness):
     @override
     def answer(self, reading: Reading, out: bytes, err: bytes) -> str:
         """Return the last lines of the chosen stream; combined is all stdout, then all stderr."""
-        chosen = {"stdout": out, "stderr": err}.get(self.declaration.tail_stream, out + err)
+        wanted = self.declaration.tail_stream
+        chosen = {"stdout": out, "stderr": err}.get(wanted, out + b"\n" + err)
         lines = [_plain(line).rstrip() for line in chosen.split(b"\n")]
         return "\n".join([line for line in lines if line][-self.answer_lines :])
 
@@ -78,5 +73,6 @@ class Declared(Harness):
 
 
 def _plain(line: bytes) -> str:
-    """Return a line without terminal escape sequences and control characters."""
-    return _ESCAPES.sub(b"", line).decode(errors="replace")
+    """Return a line as a terminal would leave it: what was written over is gone."""
+    shown = line.rstrip(b"\r").rpartition(b"\r")[2]
+    return printable(shown.decode(errors="replace"))

@@ -24,6 +24,7 @@ from mittelo.harness.base import (
     Stream,
     count,
     first_text,
+    folder_of,
     home_of,
     parse_json,
 )
@@ -74,14 +75,15 @@ class Gemini(Harness):
             case {"type": "tool_use", "tool_name": str(tool)}:
                 yield from _tool(tool, event.get("parameters"))
             case {"type": "error", "message": str(message)}:
-                yield Erred(message, passing=event.get("severity") == "warning")
+                yield Erred(message, passing=_is_warning(event, message))
             case {"type": "result"}:
                 yield from _result(event)
 
     @override
     def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:
         del workspace
-        return [f"{home_of(env)}/.gemini/tmp/*/chats/session-*{session[:8]}.json*"]
+        home = folder_of(env, "GEMINI_CLI_HOME", home_of(env))
+        return [f"{home}/.gemini/tmp/*/chats/session-*{session[:8]}.json*"]
 
     @override
     def explain_exit(self, code: int) -> str:
@@ -89,6 +91,11 @@ class Gemini(Harness):
         if code in _EXITS:
             return _EXITS[code]
         return f"HTTP {code + 256}" if 144 <= code <= 255 else ""
+
+
+def _is_warning(event: dict[str, object], message: str) -> bool:
+    """Tell whether an error is a mere warning; the one about a loop stops the agent."""
+    return event.get("severity") == "warning" and not message.startswith("Loop detected")
 
 
 def _tool(tool: str, given: object) -> Iterator[Sign]:
@@ -101,13 +108,7 @@ def _result(event: dict[str, object]) -> Iterator[Sign]:
     """Read the end event. It holds no text, and status "error" may come with exit code 0."""
     match event:
         case {"stats": dict(stats)}:
-            yield Spent(
-                Tokens(
-                    input=count(stats, "input_tokens"),
-                    output=count(stats, "output_tokens"),
-                    cached=count(stats, "cached"),
-                )
-            )
+            yield Spent(_tokens(stats))
     match event:
         case {"status": "success"}:
             yield Ended(ok=True)
@@ -115,3 +116,12 @@ def _result(event: dict[str, object]) -> Iterator[Sign]:
             yield Ended(ok=False, message=message)
         case _:
             yield Ended(ok=False)
+
+
+def _tokens(stats: dict[str, object]) -> Tokens:
+    """Return the tokens; those of its thoughts stand in the total only."""
+    given, told = count(stats, "input_tokens"), count(stats, "output_tokens")
+    thought = max(0, count(stats, "total_tokens") - given - told)
+    return Tokens(
+        input=given, output=told + thought, cached=count(stats, "cached"), reasoning=thought
+    )

@@ -14,12 +14,13 @@ from mittelo.harness.base import (
     count,
     dollars,
     first_text,
+    folder_of,
     home_of,
     parse_json,
 )
 
 _ANSWER = '{"edit":"deny","bash":"deny","webfetch":"deny"}'
-_EDITS = {"write", "edit", "patch", "multiedit"}
+_EDITS = {"write", "edit", "apply_patch"}
 _DETAILS = ("command", "filePath", "path", "pattern", "url", "description")
 
 
@@ -74,16 +75,27 @@ class Opencode(Harness):
     @override
     def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:
         del session, workspace
-        data = env.get("XDG_DATA_HOME") or f"{home_of(env)}/.local/share"
+        data = folder_of(env, "XDG_DATA_HOME", f"{home_of(env)}/.local/share")
         return [f"{data}/opencode/log/*.log"]
 
 
 def _tool(tool: str, state: dict[str, object]) -> Iterator[Sign]:
     given = state.get("input")
     yield Used(tool, first_text(given, _DETAILS))
-    path = first_text(given, ("filePath",))
-    if tool in _EDITS and state.get("status") == "completed" and path:
-        yield Touched(path)
+    if tool in _EDITS and state.get("status") == "completed":
+        yield from map(Touched, _paths(given, state.get("metadata")))
+
+
+def _paths(given: object, metadata: object) -> Iterator[str]:
+    """Yield what an edit wrote: its input names one file, its outcome all those of a patch."""
+    if path := first_text(given, ("filePath",)):
+        yield path
+        return
+    files = metadata.get("files") if isinstance(metadata, dict) else None
+    for file in files if isinstance(files, list) else []:
+        for key in ("filePath", "movePath"):
+            if path := first_text(file, (key,)):
+                yield path
 
 
 def _step(part: dict[str, object]) -> Iterator[Sign]:
@@ -92,11 +104,13 @@ def _step(part: dict[str, object]) -> Iterator[Sign]:
         case {"tokens": dict(tokens)}:
             cache = tokens.get("cache")
             cached = count(cache, "read") if isinstance(cache, dict) else 0
+            written = count(cache, "write") if isinstance(cache, dict) else 0
+            reasoned = count(tokens, "reasoning")
             spent = Tokens(
-                input=count(tokens, "input") + cached,
-                output=count(tokens, "output"),
+                input=count(tokens, "input") + written + cached,
+                output=count(tokens, "output") + reasoned,
                 cached=cached,
-                reasoning=count(tokens, "reasoning"),
+                reasoning=reasoned,
             )
             yield Spent(spent, dollars(part, "cost"), part=str(part.get("id", "step")))
     match part.get("reason"):
@@ -109,9 +123,8 @@ def _step(part: dict[str, object]) -> Iterator[Sign]:
 def _error(error: dict[str, object]) -> Iterator[Sign]:
     name = str(error.get("name", "error"))
     match error:
-        case {"data": {"message": str(message), **data}}:
-            status = data.get("statusCode")
-            yield Erred(message, status if isinstance(status, int) else None)
+        case {"data": dict(data)} if message := first_text(data, ("message",)):
+            yield Erred(message, count(data, "statusCode") or None)
             yield Ended(ok=False, message=f"{name}: {message}")
         case _:
             yield Erred(name)

@@ -70,7 +70,7 @@ class Follower:
     def _end_line(self, lines: list[bytes]) -> None:
         if self._skipping:
             self.dropped += 1
-        elif self._held:
+        else:
             lines.append(b"".join(self._rest))
         self._forget()
         self._skipping = False

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from mittelo.core.clipping import one_line
+from mittelo.core.clipping import one_line, printable
 from mittelo.core.signs import (
     Ended,
     Erred,
@@ -79,6 +79,7 @@ def told(workspace: Workspace, found: Found, harness: Harness, *, follow: bool) 
     """Yield lines that tell a person what the agent did."""
     err = found.path.with_name(found.path.name.removesuffix(".log") + STDERR_SUFFIX)
     followers = {Stream.OUT: Follower(found.path), Stream.ERR: Follower(err)}
+    told_calls: set[str] = set()
     while True:
         over = not follow or not _is_running(workspace, found)
         more = True
@@ -87,12 +88,12 @@ def told(workspace: Workspace, found: Found, harness: Harness, *, follow: bool) 
             for stream, follower in followers.items():
                 lines, again = follower.read()
                 more = more or again
-                yield from _tell(lines, stream, harness)
+                yield from _tell(lines, stream, harness, told_calls)
         if over:
             break
         time.sleep(POLL_SECONDS)
     for stream, follower in followers.items():
-        yield from _tell(follower.finish(), stream, harness)
+        yield from _tell(follower.finish(), stream, harness, told_calls)
 
 
 def _is_running(workspace: Workspace, found: Found) -> bool:
@@ -101,12 +102,19 @@ def _is_running(workspace: Workspace, found: Found) -> bool:
     return workspace.run_state().active_try_id == found.try_id
 
 
-def _tell(lines: list[bytes], stream: Stream, harness: Harness) -> Iterator[str]:
+def _tell(
+    lines: list[bytes], stream: Stream, harness: Harness, told_calls: set[str]
+) -> Iterator[str]:
+    """Yield the words for some lines; a tool call is told of when it starts, not again."""
     for line in lines:
         if stream is Stream.ERR:
             yield f"  stderr: {one_line(line.decode(errors='replace'), 300)}"
             continue
         for sign in harness.read(line, stream):
+            if isinstance(sign, Used) and sign.call in told_calls:
+                continue
+            if isinstance(sign, Used) and sign.call:
+                told_calls.add(sign.call)
             if text := _words(sign):
                 yield text
 
@@ -118,7 +126,7 @@ def _words(sign: Sign) -> str:
         case Model(name):
             return f"· model {name}"
         case Said(text):
-            return text.rstrip("\n")
+            return printable(text).rstrip("\n")
         case Thought(text):
             return f"~ {one_line(text, 300)}"
         case Used(tool, detail):

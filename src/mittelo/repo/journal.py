@@ -34,12 +34,15 @@ class Journal(Generic[Record]):
             return self._read_sound()
         except (msgspec.DecodeError, UnicodeDecodeError):
             records, damaged, _ = self._sort_out()
+        self._tell_of(len(damaged))
+        return records
+
+    def _tell_of(self, damaged: int) -> None:
         if damaged:
             warn(
-                f"{self.path}: {len(damaged)} damaged line(s) ignored; "
+                f"{self.path}: {damaged} damaged line(s) ignored; "
                 "the next `rally start` sets them aside."
             )
-        return records
 
     def _read_sound(self) -> list[Record]:
         """Return all records at once, where no line is damaged: many times faster."""
@@ -54,14 +57,17 @@ class Journal(Generic[Record]):
     def read_last(self, wanted: Callable[[Record], bool]) -> list[Record]:
         """Return the records at the end that are wanted, without reading what lies before them."""
         found: list[Record] = []
+        damaged = 0
         for line in _lines_from_the_end(self.path):
             try:
                 record = self._decoder.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError):
+                damaged += 1
                 continue
             if not wanted(record):
                 break
             found.append(record)
+        self._tell_of(damaged)
         return found[::-1]
 
     def append(self, record: Record) -> None:

@@ -1,0 +1,182 @@
+"""What every harness owes us, whichever CLI it drives."""
+
+import pytest
+from tests.harness.recorded import recordings
+from tests.harness.samples import EVERY, each_harness, each_prompt, named
+
+from mittelo.harness.base import ARGV_BYTES, Harness, Job, Mode, Stream
+
+SESSION = "0f0f0f0f-aaaa-4bbb-8ccc-121212121212"
+FULL = Job(
+    prompt="Write the file.",
+    workspace="/w/repo",
+    model="model-9",
+    effort="high",
+    session=SESSION,
+    title="a title",
+    scratch="/w/scratch",
+)
+JOBS = [
+    Job(prompt="x"),
+    Job(prompt="x", mode=Mode.ANSWER),
+    FULL,
+    Job(prompt="x", model="model-9"),
+    Job(prompt="x", session=SESSION, mode=Mode.ANSWER),
+]
+BYPASSES = ("--dangerously", "--yolo", "--auto", "-y")
+
+RECORDED = {r.cli: r for r in recordings() if r.case == "resume-turn1"}
+HAND_MADE = {
+    "script": (Stream.OUT, b'{"type":"start","session":"%s"}' % SESSION.encode()),
+    "antigravity": (Stream.LOG, b"I0101 12:00 Print mode: conversation=%s" % SESSION.encode()),
+}
+"""Lines as the specification and our own agent have them, where no CLI could be recorded."""
+
+
+@each_harness
+@each_prompt
+def test_any_prompt_arrives_whole_and_once(harness: Harness, prompt: str) -> None:
+    command = harness.command(Job(prompt=prompt))
+    assert [command.stdin, *command.argv].count(prompt) == 1
+
+
+@each_harness
+@each_prompt
+def test_a_prompt_that_arrives_as_an_argument_leaves_stdin_empty(
+    harness: Harness, prompt: str
+) -> None:
+    command = harness.command(Job(prompt=prompt))
+    assert command.stdin == ("" if prompt in command.argv else prompt)
+
+
+@each_harness
+def test_the_longest_prompt_that_is_allowed_fits_where_it_goes(harness: Harness) -> None:
+    prompt = "x" * harness.prompt_limit
+    command = harness.command(Job(prompt=prompt))
+    assert harness.prompt_limit >= 90_000
+    if prompt in command.argv:
+        assert harness.prompt_limit <= ARGV_BYTES < 128 * 1024
+
+
+@each_harness
+@pytest.mark.parametrize("job", JOBS)
+def test_argv_is_a_program_and_words(harness: Harness, job: Job) -> None:
+    argv = harness.command(job).argv
+    assert argv[0] == harness.binary != ""
+    assert all(type(word) is str and word for word in argv)
+
+
+@each_harness
+def test_the_same_job_gives_the_same_command(harness: Harness) -> None:
+    assert harness.command(FULL) == harness.command(FULL)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("claude", ["--model", "model-9", "--effort", "high", "--resume", SESSION]),
+        ("codex", ["--model", "model-9", "model_reasoning_effort=high", "resume", SESSION]),
+        ("gemini", ["--model", "model-9", "--resume", SESSION]),
+        ("opencode", ["--model", "model-9", "--variant", "high", "--session", SESSION]),
+        ("antigravity", [f"--conversation={SESSION}"]),
+        ("script", ["--script", "model-9", "--resume", SESSION]),
+        ("by-stdin", ["--model", "model-9"]),
+    ],
+)
+def test_model_effort_and_session_stand_where_the_cli_takes_them(
+    name: str, words: list[str]
+) -> None:
+    argv = named(name).command(FULL).argv
+    found = [word for word in argv if word in words]
+    assert found == words
+
+
+@each_harness
+def test_nothing_is_passed_on_that_was_not_asked_for(harness: Harness) -> None:
+    plain = harness.command(Job(prompt="x"))
+    flags = {"--model", "--effort", "--variant", "--resume", "resume", "--session"}
+    assert not flags & set(plain.argv)
+    assert plain.settings == ()
+
+
+@each_harness
+def test_a_model_is_passed_on_or_spoken_of(harness: Harness) -> None:
+    job = Job(prompt="x", model="model-9")
+    command = harness.command(job)
+    passed = "model-9" in command.argv or any(k.value == "model-9" for k in command.settings)
+    noted = any("model-9" in note for note in harness.notes(job))
+    assert passed != noted or harness.name == "echo"
+
+
+@each_harness
+def test_an_effort_is_passed_on_or_spoken_of(harness: Harness) -> None:
+    job = Job(prompt="x", effort="high")
+    passed = any(word in {"high", "model_reasoning_effort=high"} for word in _argv(harness, job))
+    assert passed == harness.takes_effort
+    assert bool(harness.notes(job)) != passed
+
+
+@each_harness
+def test_an_effort_that_nobody_knows_is_passed_on_with_a_note(harness: Harness) -> None:
+    job = Job(prompt="x", effort="colossal")
+    notes = harness.notes(job)
+    assert any("colossal" in word for word in _argv(harness, job)) == harness.takes_effort
+    assert bool(notes) == bool(harness.efforts or not harness.takes_effort)
+    assert all("'colossal'" in note for note in notes)
+
+
+@each_harness
+def test_there_is_nothing_to_note_about_a_plain_job(harness: Harness) -> None:
+    assert harness.notes(Job(prompt="x")) == []
+
+
+@each_harness
+@pytest.mark.parametrize("session", ["", SESSION])
+def test_a_question_never_goes_with_leave_to_do_anything(harness: Harness, session: str) -> None:
+    job = Job(prompt="x", mode=Mode.ANSWER, model="m", effort="high", session=session)
+    command = harness.command(job)
+    assert [word for word in command.argv if word.startswith(BYPASSES)] == []
+    assert "allow" not in "".join(command.env.values())
+
+
+def test_who_resumes_is_who_was_recorded_resuming() -> None:
+    resuming = {harness.name for harness in EVERY if harness.resumes}
+    assert resuming == {*RECORDED, *HAND_MADE}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_recorded_session_is_captured_and_can_be_resumed(name: str) -> None:
+    session = RECORDED[name].read().session
+    assert session in _argv(named(name), Job(prompt="x", session=session))
+
+
+@pytest.mark.parametrize("name", HAND_MADE)
+def test_a_session_is_captured_and_can_be_resumed(name: str) -> None:
+    stream, line = HAND_MADE[name]
+    found = [sign.id for sign in named(name).read(line, stream) if hasattr(sign, "id")]
+    assert found == [SESSION]
+    assert SESSION in " ".join(_argv(named(name), Job(prompt="x", session=SESSION)))
+
+
+@each_harness
+def test_who_does_not_resume_is_not_told_of_a_session(harness: Harness) -> None:
+    command = harness.command(FULL)
+    told = " ".join([*command.argv, command.stdin, *command.env.values()])
+    assert (SESSION in told) == harness.resumes
+
+
+@each_harness
+def test_who_names_no_session_has_no_log_of_it(harness: Harness) -> None:
+    patterns = harness.session_logs(SESSION, "/w/repo", {"HOME": "/home/me"})
+    assert all(pattern.startswith("/home/me/") for pattern in patterns)
+    assert harness.resumes or patterns == []
+
+
+@each_harness
+@pytest.mark.parametrize("code", [0, 1, 2])
+def test_an_ordinary_exit_code_means_nothing_special(harness: Harness, code: int) -> None:
+    assert harness.explain_exit(code) == ""
+
+
+def _argv(harness: Harness, job: Job) -> list[str]:
+    return harness.command(job).argv
