@@ -1,5 +1,6 @@
 """Diagnostics for the person at the terminal: on stderr, each said once."""
 
+import contextlib
 import sys
 
 _said: set[str] = set()
@@ -9,5 +10,6 @@ def warn(text: str) -> None:
     """Say a warning, unless it was said before in this process."""
     if text not in _said:
         _said.add(text)
-        sys.stderr.write(f"warning: {text}\n")
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"warning: {text}\n")
+            sys.stderr.flush()

@@ -150,6 +150,7 @@ def test_a_transcript_is_not_written_over_when_its_record_is_lost(place: Place) 
     place.script('{write="x.txt"}, {say="first"}', '{write="y.txt"}, {say="second"}')
     assert place.rally(*START, "x").code == 0
     (place.root / ".rally/state/tries.jsonl").unlink()
+    (place.root / ".git/mittelo/tries.jsonl").unlink()
     assert place.rally(*START, "x").code == 0
     assert [made.id for made in place.tries()] == [2]
     logs = sorted((place.home / "data/rally/tries").glob("*/try-?.log"))

@@ -76,12 +76,21 @@ def test_a_run_whose_budget_is_spent_moves_on_to_the_next_runner() -> None:
     assert effects[1:] == [EndRun(1, Outcome.FAILED), StartTry(2, 1, B)]
 
 
-def test_an_agent_that_cannot_start_is_not_tried_again() -> None:
-    assert play(relay(1, 5, A, B), Started(), BROKEN, BROKEN)[1:] == [
+def test_an_agent_that_cannot_start_is_left_at_once_and_may_come_back() -> None:
+    assert play(relay(1, 5, A, B), Started(), BROKEN, BROKEN, WaitOver())[1:] == [
         EndRun(1, Outcome.FAILED),
         StartTry(2, 1, B),
         EndRun(2, Outcome.FAILED),
-        End(Ending.FAILED, "all agents unavailable (could not start)"),
+        Wait(5.0, "every agent failed, last: could not start"),
+        StartTry(3, 1, A),
+    ]
+
+
+def test_what_no_agent_can_mend_ends_the_relay() -> None:
+    stuck = TryEnded(Outcome.FAILED, stuck=True, reason="the index is locked")
+    assert play(relay(2, 5, A, B), Started(), stuck)[1:] == [
+        EndRun(1, Outcome.FAILED),
+        End(Ending.FAILED, "the index is locked"),
     ]
 
 
@@ -146,6 +155,11 @@ def test_a_resumed_relay_counts_on_from_the_last_run_of_all() -> None:
 def test_a_resumed_relay_goes_on_in_the_mix_where_it_stood() -> None:
     past = [made(1, 1, Outcome.COMPLETED, "a"), made(2, 1, Outcome.COMPLETED, "b")]
     assert play(resume(relay(9, 1, A, B), past), Started()) == [StartTry(3, 1, A)]
+
+
+def test_a_resumed_run_goes_back_to_its_own_runner_wherever_the_mix_stood() -> None:
+    past = [made(1, 1, Outcome.COMPLETED, "b"), made(2, 1, Outcome.CANCELLED, "b", session_id="s")]
+    assert play(resume(relay(9, 5, A, B), past), Started()) == [StartTry(2, 2, B, "s")]
 
 
 def test_another_runner_does_not_get_the_session_of_the_one_before() -> None:

@@ -8,7 +8,6 @@ from mittelo.core.routes import (
     Quota,
     Runner,
     Spec,
-    drop_entry,
     fail_entry,
     parse_entry,
     pick,
@@ -96,12 +95,8 @@ def test_the_scheduler_picks(entries: list[str], failing: set[int], expected: st
     assert picks(lane(*entries), len(expected), failing) == expected
 
 
-def test_an_entry_that_cannot_start_is_never_picked_again() -> None:
-    assert picks(drop_entry(lane("A:1", "B:1"), 0), 3) == "BBB"
-
-
-def test_a_range_gives_its_maximum_when_the_others_are_out() -> None:
-    assert picks(drop_entry(lane("A:1", "B:2-4"), 0), 5) == "BBBB-"
+def test_a_range_gives_its_maximum_when_the_others_failed() -> None:
+    assert picks(lane("A:1", "B:2-4"), 6, {1}) == "ABBBB-"
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=5))

@@ -71,6 +71,14 @@ def test_a_try_without_limit_is_never_stopped_by_time(seconds: float) -> None:
     assert play(Limits(try_seconds=math.inf), (seconds, Ticked())) == []
 
 
+def test_an_agent_that_cannot_even_be_killed_is_given_up() -> None:
+    assert play(Limits(drain=5), (1, QUIT), (6, Ticked()), (16, Ticked())) == [
+        Interrupt(),
+        Kill(),
+        Finish(None, Stop.QUIT_NOW),
+    ]
+
+
 def test_an_agent_that_cannot_start_finishes_with_the_reason() -> None:
     assert play(Limits(), (0, NotStarted("no such file"))) == [Finish(None, None, "no such file")]
 

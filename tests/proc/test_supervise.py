@@ -166,6 +166,37 @@ def test_the_death_of_the_keeper_does_not_leave_the_agent(stage: Stage) -> None:
     assert stage.left() == []
 
 
+def test_an_agent_that_hides_from_its_mark_does_not_outlive_its_keeper(stage: Stage) -> None:
+    hide = ["env", "-i", "sh", "-c", 'echo \'{"type":"start","session":"s"}\'; exec sleep 301']
+    launch = Launch(
+        argv=hide,
+        cwd=str(stage.folder),
+        env=dict(os.environ),
+        stdin="",
+        stdout=str(stage.out),
+        stderr=str(stage.folder / "err"),
+    )
+    supervisor = Supervisor(Script(), launch, "", Limits())
+    agents: list[psutil.Process] = []
+
+    def watch(watched: Watched) -> None:
+        if watched.reading.session and not agents:
+            keeper = next(c for c in psutil.Process().children() if "keeper" in str(c.cmdline()))
+            agents.extend(keeper.children())
+            keeper.kill()
+
+    assert supervisor.run(watch).finish.code is None
+    wait_until(lambda: not agents[0].is_running() or agents[0].status() == "zombie", "its end")
+
+
+def test_a_transcript_that_is_emptied_is_read_from_its_start(stage: Stage) -> None:
+    done = stage.play(
+        '{say="a long first sentence"}, {sleep=0.6}, '
+        '{run=["sh", "-c", ": > out"]}, {sleep=0.6}, {say="second"}'
+    )
+    assert (done.answer, done.reading.ended is not None) == ("second", True)
+
+
 def test_a_fault_of_ours_in_mid_try_leaves_nothing_running(stage: Stage) -> None:
     def watch(watched: Watched) -> None:
         if watched.reading.said:

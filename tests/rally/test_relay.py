@@ -91,7 +91,9 @@ def test_a_task_that_asks_for_no_change_is_done_without_one(place: Place) -> Non
     assert place.tries()[0].completed
 
 
-def test_a_relay_whose_agents_cannot_start_ends_at_once(place: Place) -> None:
+def test_a_relay_whose_agents_cannot_start_tries_for_a_while_and_can_be_resumed(
+    place: Place,
+) -> None:
     broken = place.home / "broken"
     broken.write_bytes(b"\x7fELF nonsense")
     broken.chmod(0o755)
@@ -100,8 +102,12 @@ def test_a_relay_whose_agents_cannot_start_ends_at_once(place: Place) -> None:
     assert done.code == 1
     assert "all agents unavailable (could not start: Exec format error)" in done.err
     assert "Traceback" not in done.err
-    assert [t.outcome for t in place.tries()] == ["failed"]
-    assert place.relays()[0].ended_at
+    assert [t.outcome for t in place.tries()] == ["failed"] * 3
+    assert place.relays()[0].ended_how == "failed"
+    place.configure('[harness.broken]\ncommand = ["sh", "-c", "echo x > made; echo mended"]\n')
+    again = place.rally("start", "--resume")
+    assert again.code == 0, again.err
+    assert [relay.ended_how for relay in place.relays()] == ["complete"]
 
 
 def test_an_agent_that_fails_is_left_for_one_that_works(place: Place) -> None:

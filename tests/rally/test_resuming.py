@@ -105,7 +105,7 @@ def test_new_closes_every_unfinished_relay(place: Place) -> None:
     (place.root / ".rally/state/script.json").unlink()
     assert place.rally("start", "--new", "-i", "1", "-a", "script", "other").code == 0
     old, new = place.relays()
-    assert old.ended_why == "replaced"
+    assert old.ended_how == "replaced"
     assert new.prompt == "other"
     assert place.tries()[1].attempt_number == 1
 
@@ -186,3 +186,64 @@ def test_a_terminal_that_goes_away_does_not_hide_the_stop(place: Place) -> None:
     relay.send_signal(signal.SIGHUP)
     assert relay.wait(20) == 130
     assert place.tries()[0].outcome == "cancelled"
+
+
+def test_what_the_user_changed_after_a_kill_is_not_committed(place: Place) -> None:
+    stop(place, signal.SIGKILL)
+    wait_until(lambda: not left(place), "the end of the agent")
+    log = next((place.home / "data/rally/tries").glob("*/try-1.log"))
+    an_hour_ago = log.stat().st_mtime - 3600
+    os.utime(log, (an_hour_ago, an_hour_ago))
+    (place.root / "mine.txt").write_text("the user's")
+    assert place.rally("start", "--resume").code == 0
+    assert "mine.txt" in place.git("status", "--porcelain")
+
+
+def test_a_relay_that_was_killed_while_it_committed_is_not_paid_for_again(place: Place) -> None:
+    hook = place.root / ".git/hooks/post-commit"
+    hook.write_text("#!/bin/sh\ntouch .git/committing; sleep 60\n")
+    hook.chmod(0o755)
+    place.configure("run_hooks_on_autocommit = true\n")
+    place.script('{write="made.txt", text="x"}, {say="made"}', '{say="it is all done"}')
+    relay = place.begin("start", "-i", "1", "-a", "script", "x")
+    wait_until((place.root / ".git/committing").exists, "the commit")
+    relay.kill()
+    relay.wait(20)
+    hook.unlink()
+    done = place.rally("start", "--resume")
+    assert done.code == 0, done.err
+    first, second = place.tries()
+    assert (first.outcome, first.commit_hash != "") == ("interrupted", True)
+    assert (second.outcome, second.run_id) == ("completed", first.run_id)
+
+
+def test_resume_with_nothing_to_resume_and_no_task_is_refused(place: Place) -> None:
+    done = place.rally("start", "--resume")
+    assert done.code == 2
+    assert "There is no unfinished relay here" in done.err
+
+
+def test_a_reader_that_goes_away_does_not_stop_a_relay(place: Place) -> None:
+    place.script('{write="one.txt"}, {say="1"}', '{write="two.txt"}, {say="2"}')
+    words = f"{RALLY} start -i 2 -a script x | head -n 1"
+    subprocess.run(
+        ["sh", "-c", words], cwd=place.root, env=place.environment(), check=True, timeout=60
+    )
+    assert [made.outcome for made in place.tries()] == ["completed", "completed"]
+
+
+def test_nohup_is_obeyed(place: Place) -> None:
+    place.script('{write="ready"}, {wait_for=".git/go"}, {say="x"}')
+    relay = subprocess.Popen(
+        ["nohup", RALLY, "start", "-i", "1", "-a", "script", "x"],
+        cwd=place.root,
+        env=place.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: at_work(place), "the agent's work")
+    relay.send_signal(signal.SIGHUP)
+    (place.root / ".git/go").touch()
+    assert relay.wait(20) == 0
+    assert place.tries()[0].completed

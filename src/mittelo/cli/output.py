@@ -1,6 +1,8 @@
 """Words and data for stdout."""
 
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -21,7 +23,27 @@ def show_json(facts: object) -> None:
 
 
 def console() -> "Console":
-    """Return a console on stdout, without markup: what agents say is never read as such."""
+    """Return a console on stdout, without markup: what agents say is never read as such.
+
+    When its reader or its terminal goes away, it falls silent, and the relay goes on.
+    """
     from rich.console import Console
 
-    return Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
+    class Forgiving(Console):
+        """A console whose reader may go."""
+
+        def _check_buffer(self) -> None:
+            try:
+                super()._check_buffer()
+            except OSError:
+                self._fall_silent()
+
+        def on_broken_pipe(self) -> None:
+            self._fall_silent()
+
+        def _fall_silent(self) -> None:
+            self.quiet = True
+            self._buffer.clear()
+            self.file = Path(os.devnull).open("w")  # noqa: SIM115 - open until the end
+
+    return Forgiving(file=sys.stdout, markup=False, highlight=False, emoji=False)

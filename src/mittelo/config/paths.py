@@ -78,21 +78,6 @@ class WorkspacePaths(Struct, frozen=True):
         """Return the last prompt."""
         return self.state / "current_task.md"
 
-    @property
-    def relay_lock(self) -> Path:
-        """Return the lock that a relay holds while it goes on."""
-        return self.state / "relay.lock"
-
-    @property
-    def holder(self) -> Path:
-        """Return the note that says who holds the relay lock."""
-        return self.state / "relay-holder.json"
-
-    @property
-    def state_lock(self) -> Path:
-        """Return the lock that is held while records change."""
-        return self.state / "state.lock"
-
 
 class DataPaths(Struct, frozen=True):
     """The files of one workspace in the data directory: transcripts and relay logs."""

@@ -52,12 +52,15 @@ class Sources(Struct, frozen=True, kw_only=True):
 
 
 class Section(Struct):
-    """A heading and its text; `budget` bytes at most, shrinking to nothing where `yields`."""
+    """A heading and its text, in `budget` bytes at most.
+
+    `yields` is the order in which sections shrink, to nothing if need be; those with 0 never do.
+    """
 
     heading: str
     text: str
     budget: int = 0
-    yields: bool = False
+    yields: int = 0
 
     def render(self) -> str:
         """Return the section as Markdown."""
@@ -69,7 +72,7 @@ def assemble(sources: Sources) -> str:
     """Return the whole prompt. The task is never cut; what only helps gives way to the budget."""
     sections = [section for section in _sections(sources) if section.text.strip()]
     excess = _size(sections) - sources.budget if sources.budget else 0
-    for section in [s for s in sections if s.yields]:
+    for section in sorted((s for s in sections if s.yields), key=lambda s: s.yields):
         if excess <= 0:
             break
         before = _size(sections)
@@ -89,14 +92,14 @@ def _size(sections: Iterable[Section]) -> int:
 def _sections(sources: Sources) -> list[Section]:
     return [
         Section("", _opening(sources)),
-        Section("Leftover Changes", _leftover(sources.leftover)),
-        Section("Project Instructions", sources.instructions, INSTRUCTIONS_BUDGET),
-        Section("Role Instructions", _role(sources), ROLE_BUDGET),
+        Section("Leftover Changes", _leftover(sources.leftover), yields=2),
+        Section("Project Instructions", sources.instructions, INSTRUCTIONS_BUDGET, yields=5),
+        Section("Role Instructions", _role(sources), ROLE_BUDGET, yields=4),
         Section("Task", sources.task),
-        Section("Message For This Relay", sources.relay_message, MESSAGE_BUDGET),
-        Section("Message For This Run", _run_message(sources), MESSAGE_BUDGET),
-        Section("Your Previous Attempt", sources.previous, MESSAGE_BUDGET, yields=True),
-        Section("Recent Tries", recent_tries(sources.recent, sources.recent_limits), yields=True),
+        Section("Message For This Relay", sources.relay_message, MESSAGE_BUDGET, yields=6),
+        Section("Message For This Run", _run_message(sources), MESSAGE_BUDGET, yields=7),
+        Section("Your Previous Attempt", sources.previous, MESSAGE_BUDGET, yields=3),
+        Section("Recent Tries", recent_tries(sources.recent, sources.recent_limits), yields=1),
         Section("Before You Exit", _exit(sources)),
     ]
 

@@ -53,7 +53,6 @@ class TryRecord(Struct, omit_defaults=True, kw_only=True):
     completed: bool
     outcome: Outcome
     cancellation_source: str = ""
-    resolved_route: str = ""
     role: str = ""
     summary: str
     remaining_work: str
@@ -89,6 +88,7 @@ class RelayRecord(Struct, omit_defaults=True, kw_only=True):
     require_changes: bool = True
     started_at: str
     ended_at: str = ""
+    ended_how: str = ""
     ended_why: str = ""
     first_try_id: int = 0
     last_try_id: int = 0
@@ -144,6 +144,8 @@ class RunState(Struct, omit_defaults=True, kw_only=True):
     active_attempt: int = 0
     active_agent: str = ""
     active_model: str = ""
+    active_effort: str = ""
+    active_role: str = ""
     active_resumed_session: str = ""
     active_head: str = ""
     active_log_path: str = ""

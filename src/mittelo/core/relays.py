@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mittelo.core.records import Outcome, TryRecord
-from mittelo.core.routes import Lane, Runner, drop_entry, fail_entry, new_cycle, pick
+from mittelo.core.routes import Lane, Runner, fail_entry, new_cycle, pick
 
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0)
 CYCLE_SECONDS = (5.0, 30.0)
@@ -27,12 +27,16 @@ class Started(Struct, frozen=True, tag="started"):
 
 
 class TryEnded(Struct, frozen=True, tag="try_ended"):
-    """A try is over. `session` is what the CLI called its session, "" where it cannot resume."""
+    """A try is over. `session` is what the CLI called its session, "" where it cannot resume.
+
+    `retryable`: the same runner may do better at once. `stuck`: no runner can.
+    """
 
     outcome: Outcome
     session: str = ""
     spoke: bool = True
     retryable: bool = True
+    stuck: bool = False
     reason: str = ""
 
 
@@ -133,12 +137,13 @@ def _fail(at: Relay, event: TryEnded) -> tuple[Relay, list[Effect]]:
     resumed_in_vain = bool(at.session) and not event.spoke
     session = "" if resumed_in_vain else event.session or at.session
     at = replace(at, session=session, reason=event.reason)
+    if event.stuck:
+        return at, [EndRun(at.run, event.outcome), End(Ending.FAILED, event.reason)]
     if event.retryable and at.attempt < at.retry_budget:
         seconds = RETRY_SECONDS[min(at.attempt, len(RETRY_SECONDS)) - 1]
         return at, [Wait(seconds, f"retry {at.attempt + 1}/{at.retry_budget}: {event.reason}")]
-    leave = fail_entry if event.retryable else drop_entry
     ended = EndRun(at.run, event.outcome)
-    at = replace(at, lane=leave(at.lane, at.entry), attempt=0, session="")
+    at = replace(at, lane=fail_entry(at.lane, at.entry), attempt=0, session="")
     after, effects = _next_run(at)
     return after, [ended, *effects]
 
@@ -158,9 +163,8 @@ def _next_run(at: Relay) -> tuple[Relay, list[Effect]]:
 
 
 def _lane_is_out(at: Relay) -> tuple[Relay, list[Effect]]:
-    """Begin another cycle after a pause, unless that was tried or nothing can come back."""
-    can_come_back = len(at.lane.out) < len(at.lane.entries)
-    if not can_come_back or at.fruitless >= len(CYCLE_SECONDS):
+    """Begin another cycle after a pause, unless that was tried often enough."""
+    if at.fruitless >= len(CYCLE_SECONDS):
         return at, [End(Ending.FAILED, f"all agents unavailable ({at.reason})")]
     seconds = CYCLE_SECONDS[at.fruitless]
     at = replace(at, lane=new_cycle(at.lane), fruitless=at.fruitless + 1)
@@ -181,23 +185,29 @@ def resume(fresh: Relay, tries: Iterable[TryRecord]) -> Relay:
 
 def _replay(at: Relay, made: TryRecord) -> Relay:
     if made.run_id != at.run or at.entry < 0:
-        at = _replay_pick(replace(at, run=made.run_id))
+        at = _replay_pick(replace(at, run=made.run_id), made)
     at = replace(at, attempt=made.attempt_number, reason=made.fail_reason)
     if made.outcome.succeeded:
         return replace(at, done=at.done + 1, attempt=0, session="", fruitless=0)
-    if made.outcome.open_ended:
-        return replace(at, session=made.session_id if _is_runner(at, made) else "")
-    if made.attempt_number >= at.retry_budget:
+    if made.attempt_number >= at.retry_budget and not made.outcome.open_ended:
         return replace(at, lane=fail_entry(at.lane, at.entry), attempt=0, session="")
-    return replace(at, session=made.session_id if _is_runner(at, made) else "")
+    return replace(at, session=made.session_id if _is_runner(at, at.entry, made) else "")
 
 
-def _replay_pick(at: Relay) -> Relay:
+def _replay_pick(at: Relay, made: TryRecord) -> Relay:
+    """Stand where the try was made: at the entry that the scheduler gives, or its runner's."""
     lane, index = pick(at.lane)
     if index is None:
         lane, index = pick(new_cycle(at.lane))
-    return replace(at, lane=lane, entry=index if index is not None else 0, session="")
+    at = replace(at, lane=lane, entry=index or 0, session="")
+    if _is_runner(at, at.entry, made):
+        return at
+    for other in range(len(lane.entries)):
+        if _is_runner(at, other, made):
+            return replace(at, lane=replace(lane, at=other, picks=1), entry=other)
+    return at
 
 
-def _is_runner(at: Relay, made: TryRecord) -> bool:
-    return (at.runner.harness, at.runner.model) == (made.agent_type, made.model)
+def _is_runner(at: Relay, index: int, made: TryRecord) -> bool:
+    runner = at.lane.entries[index].runner
+    return (runner.harness, runner.model) == (made.agent_type, made.model)

@@ -50,14 +50,13 @@ class Entry(Struct, frozen=True):
 class Lane(Struct, frozen=True):
     """An ordered list of entries and where the scheduler stands in it.
 
-    `failed` holds entries whose run failed in this cycle, `out` those that cannot serve at all.
+    `failed` holds the entries whose run failed in this cycle.
     """
 
     entries: tuple[Entry, ...]
     at: int = -1
     picks: int = 0
     failed: frozenset[int] = frozenset()
-    out: frozenset[int] = frozenset()
 
 
 def split_mix(values: Iterable[str], source: str) -> list[str]:
@@ -102,7 +101,7 @@ def _quota(text: str, match: re.Match[str]) -> Quota:
 
 def pick(lane: Lane) -> tuple[Lane, int | None]:
     """Choose the entry of the next run; None when no entry can serve in this cycle."""
-    ready = [i for i in range(len(lane.entries)) if i not in lane.failed | lane.out]
+    ready = [i for i in range(len(lane.entries)) if i not in lane.failed]
     if lane.at in ready and _stays(lane, ready):
         return replace(lane, picks=lane.picks + 1), lane.at
     later = [i for i in ready if i > lane.at]
@@ -133,11 +132,6 @@ def fail_entry(lane: Lane, index: int) -> Lane:
     return replace(lane, failed=lane.failed | {index})
 
 
-def drop_entry(lane: Lane, index: int) -> Lane:
-    """Leave an entry out for good: it cannot be started."""
-    return replace(lane, out=lane.out | {index})
-
-
 def new_cycle(lane: Lane) -> Lane:
-    """Start at the top again, with every entry that can serve at all."""
+    """Start at the top again, with every entry."""
     return replace(lane, at=-1, picks=0, failed=frozenset())

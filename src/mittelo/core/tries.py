@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 DRAIN_SECONDS = 5.0
+KILL_SECONDS = 10.0
 
 
 class Stop(StrEnum):
@@ -113,6 +114,8 @@ def step(at: Try, event: Event, now: float) -> tuple[Try, list[Effect]]:
 
 
 def _tick(at: Try, now: float) -> tuple[Try, list[Effect]]:
+    if now >= at.asked + at.limits.drain + KILL_SECONDS:
+        return at, [Finish(None, at.stop)]
     if now >= at.asked + at.limits.drain:
         return _kill(at)
     if not at.stop and now >= at.began + at.limits.try_seconds:

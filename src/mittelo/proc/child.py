@@ -1,7 +1,10 @@
 """An agent's process, started and stopped through its keeper."""
 
+import contextlib
 import json
+import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -67,12 +70,22 @@ class Child:
         self._order(b"kill")
 
     def wait_until_clean(self) -> None:
-        """Wait until nothing of the agent is left; its keeper ends then."""
+        """Wait until nothing of the agent is left; its keeper ends then.
+
+        A keeper that cannot finish, as with processes that we may not end, is left to go on.
+        """
         self._listener.join(LAST_WORDS_SECONDS)
         if self._keeper.stdin:
             self._keeper.stdin.close()
-        self._keeper.wait(LAST_WORDS_SECONDS)
-        self._reports().close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._keeper.wait(LAST_WORDS_SECONDS)
+            self._reports().close()
+
+    def end_group(self) -> None:
+        """End what is left of the agent's own group, where its keeper is gone."""
+        if self.pid:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
 
     def _order(self, line: bytes) -> None:
         try:

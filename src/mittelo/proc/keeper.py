@@ -25,6 +25,7 @@ MARKER = "MITTELO_TRY"
 DRAIN_SECONDS = 5.0
 SETTLE_SECONDS = 0.05
 GRACE_SECONDS = 1.5
+SLAY_SECONDS = 8.0
 POLL_SECONDS = 0.05
 PR_SET_CHILD_SUBREAPER = 36
 LISTED = 20
@@ -40,7 +41,7 @@ class Keeper:
         self._marker = marker
         self._inbox = inbox
         self._deadline = float("inf")
-        self._slaying = False
+        self._slaying = 0.0
         self._gone = False
         self._exited = False
         self._left: dict[int, str] = {}
@@ -67,6 +68,8 @@ class Keeper:
                     self._deadline = time.monotonic() + SETTLE_SECONDS
                 case "childless" if self._nothing_is_left():
                     return report(clean=list(self._left.values()))
+                case "hopeless":
+                    return report(clean=[*self._left.values(), "(something could not be ended)"])
                 case "late" | "childless":
                     self._on_deadline()
 
@@ -88,11 +91,14 @@ class Keeper:
             self._deadline = time.monotonic() + (GRACE_SECONDS if self._left else POLL_SECONDS)
 
     def _slay(self) -> None:
-        self._slaying = True
+        """End what is left, again and again; give up where the system does not let us."""
+        self._slaying = self._slaying or time.monotonic()
         self._signal_survivors(signal.SIGKILL)
         self._deadline = time.monotonic() + POLL_SECONDS
         if self._exited and not self._survivors():
             self._inbox.put(("childless", 0))
+        elif time.monotonic() > self._slaying + SLAY_SECONDS:
+            self._inbox.put(("hopeless", 0))
 
     def _signal_survivors(self, number: signal.Signals) -> None:
         import psutil  # noqa: PLC0415 - only when there is something to end

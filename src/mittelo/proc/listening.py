@@ -39,10 +39,11 @@ class Listener:
         return signs, more
 
     def read_rest(self) -> list[Sign]:
-        """Read to the end, when nobody writes any more; return the last signs."""
+        """Read to the present end, and a last line without one; return the last signs."""
         signs: list[Sign] = []
+        end = sum(follower.file_size() for follower in self._followers.values())
         more = True
-        while more:
+        while more and self.heard <= end:
             some, more = self.read()
             signs = [*signs, *some][-KEPT_SIGNS:]
         for stream, follower in self._followers.items():

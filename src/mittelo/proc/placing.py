@@ -3,48 +3,68 @@
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from mittelo.errors import MitteloError
 from mittelo.files import write_whole
 from mittelo.harness.base import JsonKey
+from mittelo.log import warn
 
+LOCK_POLL_SECONDS = 0.5
 _ABSENT = "\0absent"
 
 
 @contextlib.contextmanager
-def placed(settings: tuple[JsonKey, ...], home: Path) -> Iterator[None]:
+def placed(
+    settings: tuple[JsonKey, ...], home: Path, give_up: Callable[[], bool] = lambda: False
+) -> Iterator[bool]:
     """Hold the settings as given while the body runs, alone among our processes.
 
+    Yields whether that could be had: waiting for another process ends when `give_up` says so.
     What was there before is kept in a file beside each until it is put back, so that a crash of
     ours is mended the next time. A key that somebody else changed meanwhile stays as it is.
     """
     with contextlib.ExitStack() as stack:
-        for wanted in settings:
-            stack.enter_context(_placed(wanted, home / wanted.path))
-        yield
+        had = all(
+            stack.enter_context(_placed(wanted, home / wanted.path, give_up)) for wanted in settings
+        )
+        yield had
 
 
 @contextlib.contextmanager
-def _placed(wanted: JsonKey, path: Path) -> Iterator[None]:
+def _placed(wanted: JsonKey, path: Path, give_up: Callable[[], bool]) -> Iterator[bool]:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     kept = path.with_name(f".{path.name}.mittelo-kept")
-    with FileLock(f"{path}.mittelo-lock"):
+    lock = FileLock(f"{path}.mittelo-lock")
+    if not _acquired(lock, give_up):
+        yield False
+        return
+    with lock:
+        lock.release()  # the acquisition above; the context holds another
         _put_back(path, kept)
         before = _read(path).get(wanted.key, _ABSENT)
         if before == wanted.value:
-            yield
+            yield True
             return
         write_whole(kept, json.dumps([wanted.key, before, wanted.value]).encode(), mode=0o600)
         _set(path, wanted.key, wanted.value)
         try:
-            yield
+            yield True
         finally:
             _put_back(path, kept)
+
+
+def _acquired(lock: FileLock, give_up: Callable[[], bool]) -> bool:
+    while not give_up():
+        with contextlib.suppress(Timeout):
+            lock.acquire(timeout=LOCK_POLL_SECONDS)
+            return True
+        warn(f"another process uses {lock.lock_file}; waiting for it.")
+    return False
 
 
 def _put_back(path: Path, kept: Path) -> None:

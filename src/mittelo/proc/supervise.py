@@ -8,7 +8,18 @@ from pathlib import Path
 from msgspec import Struct
 
 from mittelo.core.signs import Reading, Sign
-from mittelo.core.tries import Event, Finish, Interrupt, Kill, Limits, Spoke, Ticked, begin, step
+from mittelo.core.tries import (
+    Event,
+    Finish,
+    Interrupt,
+    Kill,
+    Limits,
+    Spoke,
+    Stop,
+    Ticked,
+    begin,
+    step,
+)
 from mittelo.harness.base import Harness, Stream
 from mittelo.proc.child import Child, Launch
 from mittelo.proc.keeper import MARKER
@@ -29,6 +40,11 @@ class Supervised(Struct, frozen=True):
     errors: str
     left: list[str]
     dropped_lines: int
+
+    @classmethod
+    def never_started(cls, stop: Stop | None) -> "Supervised":
+        """Return what a try comes to that was stopped before its agent started."""
+        return cls(Finish(None, stop), Reading(), "", "", [], 0)
 
 
 class Watched(Struct, frozen=True):
@@ -63,6 +79,7 @@ class Supervisor:
         child.wait_until_clean()
         left = child.left
         if finish.code is None and not finish.not_started:
+            child.end_group()
             left = end_marked(self._launch.env.get(MARKER, ""))
         # the exit code was read before the last bytes: nothing is written after them
         signs = self._listener.read_rest()

@@ -18,6 +18,7 @@ class Follower:
         self._rest: list[bytes] = []
         self._held = 0
         self._skipping = False
+        self._at = 0
         self.size = 0
         self.dropped = 0
 
@@ -29,10 +30,19 @@ class Follower:
         for _ in range(STEP_CHUNKS):
             chunk = os.read(self._fd or 0, CHUNK)
             if not chunk:
+                self._start_over_if_cut()
                 return lines, False
             self.size += len(chunk)
+            self._at += len(chunk)
             self._take(chunk, lines)
         return lines, True
+
+    def file_size(self) -> int:
+        """Return how many bytes the file has now."""
+        try:
+            return self._path.stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def finish(self) -> list[bytes]:
         """Return a last line that has no end, and close the file."""
@@ -43,6 +53,12 @@ class Follower:
             os.close(self._fd)
             self._fd = None
         return last
+
+    def _start_over_if_cut(self) -> None:
+        """Read from the start again when somebody emptied the file."""
+        if os.fstat(self._fd or 0).st_size < self._at:
+            os.lseek(self._fd or 0, 0, os.SEEK_SET)
+            self._at = 0
 
     def _open(self) -> bool:
         try:

@@ -24,10 +24,15 @@ class Orders:
         self._to: queue.SimpleQueue[Event] | None = None
         self._woken: queue.SimpleQueue[None] = queue.SimpleQueue()
 
+    def is_stopped(self) -> bool:
+        """Tell whether a stop was asked for."""
+        return self.stop is not None
+
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the signals for the length of the body."""
-        before = {number: signal.signal(number, self._hear) for number in _MEANING}
+        """Take the signals for the length of the body; one that `nohup` ignores stays ignored."""
+        heard = [n for n in _MEANING if signal.getsignal(n) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, self._hear) for number in heard}
         try:
             yield
         finally:

@@ -42,11 +42,10 @@ def record_progress(workspace: Workspace, progress: Progress) -> SummaryRecord:
 
 
 def record_unfinalized(workspace: Workspace, state: RunState, said: str) -> None:
-    """Append a digest for a run whose agent wrote none, and forget the run's state."""
+    """Append a digest for a run whose agent wrote none."""
     with workspace.changing():
         if not workspace.run_state().finalized:
             summary = clip(said, SUMMARY_BUDGET) or "(agent exited without finalizing)"
             workspace.summary.append(
                 SummaryRecord(run_id=state.run_id, summary=summary, updated_at=now())
             )
-        workspace.paths.run_state.unlink(missing_ok=True)

@@ -1,16 +1,23 @@
 """Put on record what a relay that was killed could not: the try that was running then."""
 
+import shutil
+
 from mittelo.config.load import Configuration
 from mittelo.config.paths import DataPaths
 from mittelo.core.clipping import clip
 from mittelo.core.records import Outcome, RunState, TryRecord
 from mittelo.core.signs import Reading
-from mittelo.harness.base import Stream
+from mittelo.harness.base import Job, Stream
 from mittelo.proc.listening import Listener
 from mittelo.proc.survey import end_marked
 from mittelo.rally.progress import SUMMARY_BUDGET
+from mittelo.rally.recording import session_log
 from mittelo.rally.trying import mark_of
+from mittelo.repo.work import Work
 from mittelo.repo.workspace import Workspace, now
+
+SETTLE_SECONDS = 6.0
+"""How long after its last word the keeper of a killed relay may need to end the agent."""
 
 REASON = "rally was killed during this try"
 
@@ -22,7 +29,9 @@ def recover(workspace: Workspace, configuration: Configuration, data: DataPaths)
         return
     end_marked(mark_of(data, state.active_try_id))
     if all(made.id != state.active_try_id for made in workspace.tries.read()):
-        workspace.tries.append(_record(workspace, state, _reread(state, configuration, data)))
+        reading = _reread(state, configuration, data)
+        Work(workspace).adopt(state.run_id, _last_sign_of_life(data, state) + SETTLE_SECONDS)
+        workspace.tries.append(_record(workspace, configuration, state, reading))
     with workspace.changing():
         state.active_try_id, state.active_log_path, state.active_started_at = 0, "", ""
         workspace.save_run_state(state)
@@ -36,14 +45,26 @@ def _reread(state: RunState, configuration: Configuration, data: DataPaths) -> R
     paths = {
         Stream.OUT: str(data.transcript(number)),
         Stream.ERR: str(data.errors(number)),
-        Stream.LOG: str(data.scratch(number) / "agy.log"),
+        Stream.LOG: harness.command(Job(prompt="", scratch=str(data.scratch(number)))).log,
     }
     listener = Listener(harness, paths)
     listener.read_rest()
+    shutil.rmtree(data.scratch(number), ignore_errors=True)
     return listener.reading
 
 
-def _record(workspace: Workspace, state: RunState, reading: Reading) -> TryRecord:
+def _last_sign_of_life(data: DataPaths, state: RunState) -> float:
+    try:
+        return data.transcript(state.active_try_id).stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _record(
+    workspace: Workspace, configuration: Configuration, state: RunState, reading: Reading
+) -> TryRecord:
+    harness = configuration.harnesses.get(state.active_agent)
+    session = reading.session or state.session_id
     git = workspace.repository
     head = git.head() if git else ""
     moved = git is not None and head != state.active_head
@@ -55,6 +76,8 @@ def _record(workspace: Workspace, state: RunState, reading: Reading) -> TryRecor
         agent_type=state.active_agent,
         model=state.active_model,
         resolved_model=reading.model,
+        effort=state.active_effort,
+        role=state.active_role,
         completed=False,
         outcome=Outcome.INTERRUPTED,
         summary=clip(reading.final or REASON, SUMMARY_BUDGET),
@@ -66,7 +89,8 @@ def _record(workspace: Workspace, state: RunState, reading: Reading) -> TryRecor
         ended_at=now(),
         attempt_number=state.active_attempt,
         log_path=state.active_log_path,
-        session_id=reading.session or state.session_id,
+        session_id=session,
+        session_log=session_log(harness, str(workspace.root), session) if harness else "",
         resumed_session=state.active_resumed_session,
         fail_reason=REASON,
         tool_calls=reading.tool_calls,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mittelo.files import append_line
+from mittelo.log import warn
 from mittelo.repo.workspace import now
 
 
@@ -13,6 +14,9 @@ class RelayLog:
         self._path = path
 
     def say(self, text: str) -> None:
-        """Add a line."""
+        """Add a line. A log that cannot be written is told of and does not stop a relay."""
         flat = " ".join(text.split())
-        append_line(self._path, f"{now()} {flat}".encode(errors="replace"))
+        try:
+            append_line(self._path, f"{now()} {flat}".encode(errors="replace"))
+        except OSError as error:
+            warn(f"the relay log cannot be written: {error.strerror}")

@@ -10,7 +10,7 @@ from rich.console import Console
 from mittelo.config.load import Configuration, load_configuration
 from mittelo.config.paths import DataPaths, data_paths
 from mittelo.core.records import RelayRecord, TryRecord
-from mittelo.core.relays import End, Relay, resume
+from mittelo.core.relays import End, Ending, Relay, resume
 from mittelo.core.routes import Lane, split_mix
 from mittelo.errors import MitteloError, UsageError
 from mittelo.log import warn
@@ -59,8 +59,9 @@ def start_relay(workspace: Workspace, wish: Wish, asker: Asker, console: Console
     if wish.agents:
         build_lane(split_mix(wish.agents, "--agent"), configuration, wish.effort)
     data = data_paths(workspace.root, configuration.settings.data_dir)
-    _make_folders(data)
+    _make_folders(workspace, data)
     with workspace.relay_lock():
+        workspace.restore_records()
         for journal in workspace.journals:
             journal.mend()
         recover(workspace, configuration, data)
@@ -117,14 +118,14 @@ def _mix_words(wish: Wish, configuration: Configuration) -> list[str]:
     return split_mix([BUILT_IN_MIX], "the built-in mix")
 
 
-def _make_folders(data: DataPaths) -> None:
+def _make_folders(workspace: Workspace, data: DataPaths) -> None:
     try:
         for folder in (data.tries, data.relays):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if data.base.is_relative_to(workspace.root):
+            (data.base / ".gitignore").write_text("*\n")
         install_tools(data)
         writable = os.access(data.tries, os.W_OK)
-    except (PermissionError, FileExistsError, NotADirectoryError) as error:
-        raise _unwritable(data.base, error.strerror or "") from error
     except OSError as error:
         raise _unwritable(data.base, error.strerror or "") from error
     if not writable:
@@ -142,8 +143,15 @@ def _choose(
     workspace: Workspace, wish: Wish, asker: Asker
 ) -> tuple[RelayRecord | None, list[RelayRecord]]:
     """Return the unfinished relay that is to go on, if any, and those that are over now."""
-    unfinished = [relay for relay in workspace.relays.read() if not relay.ended_at]
+    held = workspace.relays.read()
+    unfinished = [relay for relay in held if not relay.ended_at]
     open_ = [r for r in unfinished if r.completed_iterations < r.target_iterations]
+    if wish.resume and not open_ and held and held[-1].ended_how == Ending.FAILED:
+        open_ = held[-1:]
+    if wish.resume and not open_ and not wish.prompt:
+        raise UsageError(
+            "There is no unfinished relay here.", 'Start one: rally start -i 3 "your task"'
+        )
     if wish.new or not open_ or not (wish.resume or asker.resume(open_[-1])):
         return None, unfinished
     newest = open_[-1]
@@ -166,6 +174,7 @@ def _renewed(relay: RelayRecord, wish: Wish, asker: Asker) -> RelayRecord:
             )
         relay.target_iterations = wish.iterations
     relay.effort = wish.effort or relay.effort
+    relay.ended_at = relay.ended_how = relay.ended_why = ""
     return relay
 
 
@@ -178,7 +187,7 @@ def _close(workspace: Workspace, relays: list[RelayRecord]) -> None:
         held = workspace.relays.read()
         for relay in held:
             if relay.id in closed:
-                relay.ended_at, relay.ended_why = now(), "replaced"
+                relay.ended_at, relay.ended_how = now(), "replaced"
         workspace.relays.rewrite(held)
 
 

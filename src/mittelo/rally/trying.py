@@ -26,7 +26,7 @@ from mittelo.rally.orders import Orders
 from mittelo.rally.relaylog import RelayLog
 from mittelo.rally.view import View
 from mittelo.repo.work import Work
-from mittelo.repo.workspace import Workspace, now
+from mittelo.repo.workspace import WORKSPACE_VARIABLE, Workspace, now
 
 TOOLS = ("rally", "laps")
 
@@ -47,9 +47,11 @@ class Ground(Struct, frozen=True):
 class Tried(Struct, frozen=True):
     """A try that is over: its verdict, and the facts that go on record."""
 
+    try_id: int
     verdict: Verdict
     supervised: Supervised
     began: str
+    began_at: float
     seconds: float
     progress: SummaryRecord | None
 
@@ -69,7 +71,7 @@ def carry_out(ground: Ground, start: StartTry, try_id: int, prompt: str) -> Trie
     harness = ground.configuration.harnesses[start.runner.harness]
     run = run_name(ground.relay.id, start.run)
     before = len(_finalized(ground.workspace, run))
-    began, clock = now(), time.monotonic()
+    began, began_at, clock = now(), time.time(), time.monotonic()
     state = RunState(
         run_id=run,
         session_id=start.session,
@@ -82,6 +84,8 @@ def carry_out(ground: Ground, start: StartTry, try_id: int, prompt: str) -> Trie
         active_resumed_session=start.session,
         active_head=ground.work.begin_try(),
         active_log_path=str(ground.data.transcript(try_id)),
+        active_effort=start.runner.effort,
+        active_role=ground.relay.role,
         active_started_at=began,
     )
     _save(ground.workspace, state)
@@ -89,7 +93,8 @@ def carry_out(ground: Ground, start: StartTry, try_id: int, prompt: str) -> Trie
     entries = _finalized(ground.workspace, run)
     progress = entries[-1] if len(entries) > before else None
     verdict = judge(_facts(ground, harness, supervised, progress))
-    return Tried(verdict, supervised, began, time.monotonic() - clock, progress)
+    seconds = time.monotonic() - clock
+    return Tried(try_id, verdict, supervised, began, began_at, seconds, progress)
 
 
 def _supervise(
@@ -115,10 +120,12 @@ def _supervise(
         launch = _launch(ground, command, try_id)
         supervisor = Supervisor(harness, launch, command.log, limits)
         with (
-            placed(command.settings, Path.home()),
+            placed(command.settings, Path.home(), ground.orders.is_stopped) as free,
             ground.orders.passed_to(supervisor.inbox),
             ground.view.watching(ground.work.files_changed) as show,
         ):
+            if not free:
+                return Supervised.never_started(ground.orders.stop)
             return supervisor.run(_watcher(ground.workspace, state, show))
     finally:
         _keep_log(command.log, ground.data, try_id)
@@ -130,6 +137,7 @@ def _launch(ground: Ground, command: Command, try_id: int) -> Launch:
     if given:
         write_whole(given, command.stdin.encode(), mode=0o600)
     env = environment() | command.env | {MARKER: mark_of(ground.data, try_id)}
+    env[WORKSPACE_VARIABLE] = str(ground.workspace.root)
     env["PATH"] = f"{ground.data.tools}{os.pathsep}{env.get('PATH', os.defpath)}"
     return Launch(
         argv=command.argv,

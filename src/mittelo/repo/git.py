@@ -1,40 +1,41 @@
 """Git, as far as a relay needs it; every call is an argument list, with names taken literally."""
 
+import contextlib
+import os
+import signal
 import subprocess
+import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from msgspec import Struct
+import psutil
 
 from mittelo.config.load import environment
 from mittelo.errors import MitteloError, UsageError
+from mittelo.repo.changes import Change, parse_status
 
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 300.0
+END_SECONDS = 1.0
 LOCK_PATIENCE_SECONDS = 5.0
 LOCK_POLL_SECONDS = 0.1
 MAX_COMMITS = 1000
-_OWN_FILES = (".rally/", ".laps/")
-_TRANSIENT = ".claude/settings.local.json"
+UNFINISHED = {
+    "MERGE_HEAD": "a merge",
+    "CHERRY_PICK_HEAD": "a cherry-pick",
+    "REVERT_HEAD": "a revert",
+    "rebase-merge": "a rebase",
+    "rebase-apply": "a rebase",
+}
+_NO_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
 
 
 class GitError(MitteloError):
     """Git refused; what it said is in the message."""
 
 
-class Change(Struct, frozen=True):
-    """A changed path: its status letters, object ids, and size and times of the file.
-
-    Two equal changes mean that nobody touched the path in between.
-    """
-
-    letters: str
-    objects: str = ""
-    file: tuple[int, int, int] | None = None
-
-    @property
-    def is_untracked(self) -> bool:
-        """Tell whether git does not know the path yet."""
-        return self.letters == "??"
+class GitLocked(GitError):  # noqa: N818 - a state of the repository
+    """Another git holds the index, or one that was killed left its lock."""
 
 
 class Repository:
@@ -42,6 +43,7 @@ class Repository:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._known: dict[str, tuple[tuple[int, ...], str]] = {}
 
     def head(self) -> str:
         """Return the commit that is checked out, "" before the first one."""
@@ -55,6 +57,10 @@ class Repository:
         """Return the first line of a commit's message."""
         return self._ask("log", "-1", "--format=%s", commit)
 
+    def path(self, name: str) -> Path:
+        """Return the place of a file in git's own folder for this work tree."""
+        return self.root / self._run("rev-parse", "--git-path", name).rstrip("\n")
+
     def changes(self) -> dict[str, Change]:
         """Return every changed path, in full even below new folders.
 
@@ -64,20 +70,22 @@ class Repository:
         raw = self._run(
             *("status", "--porcelain=v2", "-z", "--untracked-files=all", "--no-renames")
         )
-        found = (_parse_status(part, self.root) for part in raw.split("\0") if part)
-        return dict(pair for pair in found if pair)
+        return parse_status(raw, self.root, self._known)
 
     def commits_between(self, before: str, after: str) -> list[str]:
-        """Return the commits that `after` has and `before` has not, oldest first."""
-        span = f"{before}..{after}" if before else after
-        listed = self._run("rev-list", "--reverse", f"--max-count={MAX_COMMITS}", span)
+        """Return the commits that `after` has and `before` has not, oldest first.
+
+        Where `before` is gone, as after a rewrite of the history, all of `after` is new.
+        """
+        span = f"{before}..{after}" if self._exists(before) else after
+        listed = self._ask("rev-list", "--reverse", f"--max-count={MAX_COMMITS}", span)
         return listed.split()
 
     def files_between(self, before: str, after: str) -> list[str]:
         """Return the paths in which two commits differ."""
-        if not before:
-            before = self._run("hash-object", "-t", "tree", "/dev/null").strip()
-        listed = self._run("diff", "--name-only", "-z", "--no-renames", before, after)
+        if not self._exists(before):
+            before = self._ask("hash-object", "-t", "tree", os.devnull)
+        listed = self._ask("diff", "--name-only", "-z", "--no-renames", before, after)
         return [path for path in listed.split("\0") if path]
 
     def is_on_remote(self, commit: str) -> bool:
@@ -85,27 +93,76 @@ class Repository:
         return bool(self._ask("branch", "--remotes", "--contains", commit))
 
     def commit(
-        self, paths: dict[str, Change], message: str, *, hooks: bool = False, amend: bool = False
+        self, paths: Mapping[str, Change], message: str, *, hooks: bool = False, amend: bool = False
     ) -> str:
         """Commit exactly these paths as they are in the work tree, and return the commit.
 
-        What else is staged stays staged. Amending keeps author and date of the last commit.
+        It is made from an index of our own. What else is staged stays staged; the user's index
+        takes the paths up first, so that it is right whenever we die.
         """
-        unknown = [path for path, change in paths.items() if change.is_untracked]
-        if unknown:
-            self._with_paths(unknown, "add", "--intent-to-add")
+        for name, what in UNFINISHED.items():
+            if self.path(name).exists():
+                raise GitError(f"{what} was left unfinished.")
+        index = self.path("mittelo-index")
+        own = {"GIT_INDEX_FILE": str(index)}
         options = [] if hooks else ["--no-verify"]
-        if amend:
-            options += ["--amend"]
+        options += ["--amend"] if amend else []
+        quiet = () if hooks else _NO_HOOKS
         try:
-            self._with_paths(
-                [*paths], *self._identity(), "commit", "--only", "--quiet", *options, "-m", message
+            self._run("read-tree", "HEAD" if self.head() else "--empty", env=own)
+            self._stage(paths, {})
+            self._stage(paths, own)
+            self._run(
+                *(*quiet, *self._identity(), "commit", "--quiet", *options, "-m", message), env=own
             )
         except GitError:
-            if unknown:
-                self._with_paths(unknown, "reset", "--quiet")
+            self._unstage([*paths])
             raise
+        finally:
+            index.unlink(missing_ok=True)
+        if hooks:  # they may have changed what was committed
+            self._unstage([*paths])
         return self.head()
+
+    def clear_stale_lock(self, since: float) -> str:
+        """Move the lock of the index aside if a git that is gone left it after `since`.
+
+        Returns what was done, "" when there was nothing to do. Only a lock that is older than our
+        patience and that no living git can be holding is touched.
+        """
+        lock = self.path("index.lock")
+        try:
+            made = lock.stat().st_mtime
+        except FileNotFoundError:
+            return ""
+        if made < since or time.time() - made < LOCK_PATIENCE_SECONDS or self._git_lives():
+            return ""
+        lock.replace(lock.with_name("index.lock.stale"))
+        return f"{lock} was left by a git that is gone; it is now index.lock.stale"
+
+    def _git_lives(self) -> bool:
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.name() == "git" and Path(process.cwd()).is_relative_to(self.root):
+                    return True
+        return False
+
+    def _exists(self, commit: str) -> bool:
+        return bool(commit and self._ask("rev-parse", "--verify", "-q", f"{commit}^{{commit}}"))
+
+    def _stage(self, paths: Mapping[str, Change], env: dict[str, str]) -> None:
+        gone = [path for path, change in paths.items() if change.is_gone]
+        self._update_index(gone, env, "--force-remove")
+        self._update_index([*paths.keys() - gone], env, "--add", "--replace")
+
+    def _update_index(self, paths: list[str], env: dict[str, str], *words: str) -> None:
+        if paths:
+            self._run("update-index", *words, "-z", "--stdin", given=_joined(paths), env=env)
+
+    def _unstage(self, paths: list[str]) -> None:
+        words = ["reset", "--quiet", "--pathspec-from-file=-", "--pathspec-file-nul"]
+        with contextlib.suppress(GitError):
+            self._run(*words, given=_joined(paths))
 
     def _identity(self) -> list[str]:
         """Return options that stand in for the parts of an identity that are not configured."""
@@ -115,10 +172,6 @@ class Repository:
                 options += ["-c", f"{key}={ours}"]
         return options
 
-    def _with_paths(self, paths: list[str], *words: str) -> str:
-        given = "\0".join(paths).encode(errors="surrogateescape")
-        return self._run(*words, "--pathspec-from-file=-", "--pathspec-file-nul", given=given)
-
     def _ask(self, *words: str) -> str:
         """Return what git answers, "" when it says no."""
         try:
@@ -126,48 +179,75 @@ class Repository:
         except GitError:
             return ""
 
-    def _run(self, *words: str, given: bytes = b"") -> str:
+    def _run(self, *words: str, given: bytes = b"", env: dict[str, str] | None = None) -> str:
         """Run git, waiting a while for another git that holds the index."""
         deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
         while True:
-            code, out, err = run_git(self.root, *words, given=given)
+            code, out, err = run_git(self.root, *words, given=given, env=env)
             if code == 0:
                 return out
-            if "index.lock" not in err or time.monotonic() > deadline:
-                raise GitError(f"git {_verb(words)} failed: {err.strip() or f'exit {code}'}")
+            locked = "index.lock" in err
+            if not locked or time.monotonic() > deadline:
+                kind = GitLocked if locked else GitError
+                raise kind(f"git {_verb(words)} failed: {err.strip() or f'exit {code}'}")
             time.sleep(LOCK_POLL_SECONDS)
 
 
-def run_git(folder: Path, *words: str, given: bytes = b"") -> tuple[int, str, str]:
-    """Run git in a folder; a session of its own keeps the terminal's Ctrl+C from it."""
-    env = environment() | {
+def run_git(
+    folder: Path, *words: str, given: bytes = b"", env: Mapping[str, str] | None = None
+) -> tuple[int, str, str]:
+    """Run git in a folder, and return its exit code, stdout and stderr.
+
+    A session of its own keeps the terminal's Ctrl+C from it. Its output goes to files: what a
+    hook leaves behind cannot hold us up.
+    """
+    ours = {
         "GIT_LITERAL_PATHSPECS": "1",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
         "LC_ALL": "C",
     }
-    try:
-        done = subprocess.run(
-            ["git", *words],
-            cwd=folder,
-            env=env,
-            input=given,
-            capture_output=True,
-            check=False,
-            timeout=TIMEOUT_SECONDS,
-            start_new_session=True,
-        )
-    except FileNotFoundError as error:
-        raise UsageError("git is not installed.", "Install git, then try again.") from error
-    except subprocess.TimeoutExpired as error:
-        raise GitError(f"git {_verb(words)} took over {TIMEOUT_SECONDS} s.") from error
-    out = done.stdout.decode(errors="surrogateescape")
-    return done.returncode, out, done.stderr.decode(errors="replace")
+    with contextlib.ExitStack() as stack:
+        source, out, err = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
+        source.write(given)
+        source.seek(0)
+        try:
+            git = subprocess.Popen(
+                ["git", *words],
+                cwd=folder,
+                env=environment() | dict(env or {}) | ours,
+                stdin=source,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            raise UsageError("git is not installed.", "Install git, then try again.") from error
+        try:
+            code = git.wait(TIMEOUT_SECONDS)
+        except BaseException as error:
+            _end(git)
+            if isinstance(error, subprocess.TimeoutExpired):
+                said = f"git {_verb(words)} took over {TIMEOUT_SECONDS:.0f} s."
+                raise GitError(said) from error
+            raise
+        out.seek(0)
+        err.seek(0)
+        told = out.read().decode(errors="surrogateescape")
+        return code, told, err.read().decode(errors="replace")
 
 
-def is_ours(path: str) -> bool:
-    """Tell whether a path holds our own records, or something as passing."""
-    return path.startswith(_OWN_FILES) or path == _TRANSIENT
+def _end(git: "subprocess.Popen[bytes]") -> None:
+    """End git and its hooks, gently first: it removes its locks then."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(git.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            git.wait(END_SECONDS)
+
+
+def _joined(paths: list[str]) -> bytes:
+    return b"".join(path.encode(errors="surrogateescape") + b"\0" for path in paths)
 
 
 def _verb(words: tuple[str, ...]) -> str:
@@ -178,27 +258,3 @@ def _verb(words: tuple[str, ...]) -> str:
         else:
             return word
     return ""
-
-
-def _parse_status(line: str, root: Path) -> tuple[str, Change] | None:
-    """Read an entry of `git status --porcelain=v2 -z`."""
-    if line.startswith("? "):
-        path = line[2:]
-        inner_repository = path.endswith("/")
-        return None if inner_repository else (path, Change("??", "", _file(root / path)))
-    kind = line[:1]
-    fields = line.split(" ", {"1": 8, "u": 10}.get(kind, 0))
-    if kind not in {"1", "u"}:
-        return None
-    letters, submodule, path = fields[1], fields[2], fields[-1]
-    if submodule.startswith("S") and "C" not in submodule and letters in {".M", "M."}:
-        return None
-    return path, Change(letters, " ".join(fields[2:-1]), _file(root / path))
-
-
-def _file(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns

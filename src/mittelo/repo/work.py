@@ -1,5 +1,6 @@
 """Whose the changes in the work tree are: the run's own, to be committed, or anybody else's."""
 
+import contextlib
 from pathlib import Path
 
 import msgspec
@@ -7,7 +8,8 @@ from msgspec import Struct, field
 
 from mittelo.core.records import CommitRecord
 from mittelo.files import write_whole
-from mittelo.repo.git import Change, GitError, is_ours
+from mittelo.repo.changes import Change, is_ours, shown
+from mittelo.repo.git import GitError, GitLocked, Repository
 from mittelo.repo.workspace import Workspace, now
 
 STATE_MESSAGE = "rally: update state"
@@ -16,28 +18,36 @@ RECORDS = (".rally/", ".laps/")
 LOCAL = ".rally/state/"
 SUMMARY = ".rally/summary.jsonl"
 
+Contents = dict[str, str]
+"""What changed paths hold, by their names as text."""
+
 
 class Baseline(Struct, kw_only=True):
     """What was changed in the work tree when a run began, in `.rally/state/baseline.json`.
 
-    `own` holds what a try of the run left uncommitted: a later try finds it as it is and goes on
-    with it. `owed` says that it should have been committed, so that any later run does so.
+    `left` is what the last try of the run left uncommitted: the next one goes on with it. `owed`
+    is what an earlier run should have committed: it goes into the next commit, and is no proof
+    that the present run did anything.
     """
 
     v: int = 1
     run_id: str
-    changes: dict[str, Change]
-    own: dict[str, Change] = field(default_factory=dict)
-    owed: bool = False
+    changes: Contents
+    left: Contents | None = None
+    owed: Contents = field(default_factory=dict)
 
 
 class Result(Struct, frozen=True):
-    """What a try did to the repository. `trouble` says why its work is not committed."""
+    """What a try did to the repository.
+
+    `trouble` says why its work is not committed; `stuck` that no agent can do anything about it.
+    """
 
     commit: str = ""
     history: list[str] = []
     files: list[str] = []
     trouble: str = ""
+    stuck: bool = False
 
 
 class Work:
@@ -46,24 +56,36 @@ class Work:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._git = workspace.repository
-        self._baseline = Baseline(run_id="", changes={})
+        self._baseline: Baseline | None = None
         self._before = ""
+        self._committed = False
+        self._owed_before: Contents = {}
 
     @property
     def leftover(self) -> list[str]:
         """Return the paths that somebody else had changed before the run."""
-        return [path for path in self._baseline.changes if not is_ours(path)]
+        changes = self._baseline.changes if self._baseline else {}
+        return [path for path in changes if not is_ours(path)]
 
-    def begin_run(self, run_id: str) -> None:
-        """Note what is changed already, leaving out what an unfinished try of ours left."""
+    def begin_run(self, run_id: str, *, committed: bool = False) -> None:
+        """Note what is changed already, leaving out what earlier tries of ours left.
+
+        `committed` says that earlier tries of this run made commits.
+        """
         if not self._git:
             return
-        changes = self._git.changes()
+        self._committed, self._owed_before = committed, {}
+        present = _contents(self._changes())
         saved = _load(self._workspace.paths.baseline)
-        if saved and (saved.owed or saved.run_id == run_id):
-            foreign = {p: c for p, c in changes.items() if saved.own.get(p) != c}
-            changes = foreign if saved.own else saved.changes
-        self._save(Baseline(run_id=run_id, changes=changes))
+        changes, owed = present, {}
+        if saved and saved.run_id == run_id:
+            owed = saved.owed
+            changes = saved.changes if saved.left is None else _without(present, saved.left)
+        elif saved and saved.owed:
+            owed = {path: held for path, held in saved.owed.items() if present.get(path) == held}
+            changes = _without(present, owed)
+            self._owed_before = owed
+        self._save(Baseline(run_id=run_id, changes=changes, owed=owed))
 
     def begin_try(self) -> str:
         """Note where HEAD stands, and return it."""
@@ -75,34 +97,60 @@ class Work:
         return len(self._own())
 
     def changed(self) -> bool:
-        """Tell whether the try made a commit or changed a file."""
-        if not self._git:
-            return False
-        return self._git.head() != self._before or bool(self._own())
+        """Tell whether the run made a commit or changed a file."""
+        if not self._git or self._committed:
+            return self._committed
+        own, owed, head = _contents(self._own()), self._owed_before, self._git.head()
+        moved = bool(head) and head != self._before
+        return moved or any(owed.get(path) != held for path, held in own.items())
 
-    def commit(self, message: str, *, hooks: bool) -> Result:
-        """Commit what the run changed, unless the agent made commits of its own."""
+    def commit(self, message: str, *, hooks: bool, since: float) -> Result:
+        """Commit what the run changed, unless the agent made commits of its own.
+
+        `since` is when the try began: a lock of the index from after that, whose git is gone, is
+        cleared away.
+        """
         if not self._git:
             return Result()
         history, files, own = self._facts()
         if history or not own:
-            self._save(Baseline(run_id=self._baseline.run_id, changes=self._baseline.changes))
+            self._settle(committed=bool(history))
             return Result(history[-1] if history else "", history, files)
         try:
-            made = self._git.commit(own | self._records(), message, hooks=hooks)
+            made = self._commit(self._git, own | self._records(), message, hooks, since)
         except GitError as error:
-            self._keep(own, owed=True)
-            return Result(files=files, trouble=f"the work is not committed: {error.what}")
-        self._save(Baseline(run_id=self._baseline.run_id, changes=self._baseline.changes))
+            self._keep(owed=_contents(own))
+            trouble = f"the work is not committed: {error.what}"
+            return Result(files=files, trouble=trouble, stuck=isinstance(error, GitLocked))
+        self._settle(committed=True)
         return Result(made, [made], files)
+
+    def _commit(
+        self, git: Repository, paths: dict[str, Change], message: str, hooks: bool, since: float
+    ) -> str:
+        try:
+            return git.commit(paths, message, hooks=hooks)
+        except GitLocked:
+            if not git.clear_stale_lock(since):
+                raise
+            return git.commit(paths, message, hooks=hooks)
 
     def leave(self) -> Result:
         """Leave the work tree as it is, for the try that goes on with it."""
         if not self._git:
             return Result()
         history, files, own = self._facts()
-        self._keep(own, owed=False)
+        self._keep(left=_contents(own))
         return Result(history[-1] if history else "", history, files)
+
+    def adopt(self, run_id: str, until: float) -> None:
+        """Take what was changed up to an instant for the work of a run that was killed then."""
+        saved = _load(self._workspace.paths.baseline)
+        if not self._git or not saved or saved.run_id != run_id:
+            return
+        self._baseline = saved
+        own = {p: c for p, c in self._own().items() if _older(self._git.root / p, until)}
+        self._keep(left=_contents(own))
 
     def commit_records(self) -> str:
         """Commit our own tracked records, if any changed; say what went wrong.
@@ -112,19 +160,18 @@ class Work:
         records = self._records()
         if not self._git or not records:
             return ""
+        try:
+            again = self._is_state_commit(self._git, self._git.head())
+            message = STATE_MESSAGE + (FOLDED if again else "")
+            made = self._git.commit(records, message, amend=again)
+        except GitError as error:
+            return f"the records in .rally are not committed: {error.what}"
         with self._workspace.changing():
-            try:
-                last = self._git.head()
-                again = self._is_state_commit(last)
-                message = STATE_MESSAGE + (FOLDED if again else "")
-                made = self._git.commit(records, message, amend=again)
-                self._workspace.commits.append(CommitRecord(hash=made, made_at=now()))
-            except GitError as error:
-                return f"the records in .rally are not committed: {error.what}"
+            self._workspace.commits.append(CommitRecord(hash=made, made_at=now()))
         return ""
 
-    def _is_state_commit(self, commit: str) -> bool:
-        if not self._git or not commit or self._git.is_on_remote(commit):
+    def _is_state_commit(self, git: Repository, commit: str) -> bool:
+        if not commit or git.is_on_remote(commit):
             return False
         return commit in {record.hash for record in self._workspace.commits.read()}
 
@@ -136,34 +183,65 @@ class Work:
         moved = after != self._before
         history = self._git.commits_between(self._before, after) if moved else []
         own = self._own()
-        files = {*own}
+        files = {shown(path) for path in own}
         if moved:
-            files |= {p for p in self._git.files_between(self._before, after) if not is_ours(p)}
+            between = self._git.files_between(self._before, after)
+            files |= {shown(path) for path in between if not is_ours(path)}
         return history, sorted(files), own
 
     def _own(self) -> dict[str, Change]:
-        if not self._git:
-            return {}
-        before = self._baseline.changes
-        found = self._git.changes().items()
-        return {p: c for p, c in found if before.get(p) != c and not is_ours(p)}
+        before = self._baseline.changes if self._baseline else {}
+        found = self._changes().items()
+        return {p: c for p, c in found if before.get(shown(p)) != c.content and not is_ours(p)}
 
     def _records(self) -> dict[str, Change]:
         """Return our tracked records, and what else the run changed in our folders."""
-        if not self._git:
-            return {}
+        found = {p: c for p, c in self._changes().items() if p.startswith(RECORDS)}
+        if not self._baseline:
+            return {p: c for p, c in found.items() if p == SUMMARY}
         before = self._baseline.changes
-        ours = {p: c for p, c in self._git.changes().items() if p.startswith(RECORDS)}
-        ours = {p: c for p, c in ours.items() if not p.startswith(LOCAL)}
-        return {p: c for p, c in ours.items() if p == SUMMARY or before.get(p) != c}
+        return {
+            path: change
+            for path, change in found.items()
+            if path == SUMMARY
+            or (before.get(shown(path)) != change.content and not path.startswith(LOCAL))
+        }
 
-    def _keep(self, own: dict[str, Change], *, owed: bool) -> None:
-        base = self._baseline
-        self._save(Baseline(run_id=base.run_id, changes=base.changes, own=own, owed=owed))
+    def _changes(self) -> dict[str, Change]:
+        """Return what is changed; where git fails, nothing is known to be."""
+        if self._git:
+            with contextlib.suppress(GitError):
+                return self._git.changes()
+        return {}
+
+    def _settle(self, *, committed: bool) -> None:
+        self._committed = self._committed or committed
+        self._keep()
+
+    def _keep(self, left: Contents | None = None, owed: Contents | None = None) -> None:
+        if base := self._baseline:
+            held = Baseline(run_id=base.run_id, changes=base.changes, left=left, owed=owed or {})
+            self._save(held)
 
     def _save(self, baseline: Baseline) -> None:
         self._baseline = baseline
-        write_whole(self._workspace.paths.baseline, msgspec.json.encode(_readable(baseline)))
+        self._workspace.paths.state.mkdir(parents=True, exist_ok=True)
+        write_whole(self._workspace.paths.baseline, msgspec.json.encode(baseline))
+
+
+def _contents(changes: dict[str, Change]) -> Contents:
+    return {shown(path): change.content for path, change in changes.items()}
+
+
+def _without(present: Contents, ours: Contents) -> Contents:
+    return {path: held for path, held in present.items() if ours.get(path) != held}
+
+
+def _older(path: Path, until: float) -> bool:
+    try:
+        return path.lstat().st_ctime <= until
+    except OSError:
+        return True
 
 
 def _load(path: Path) -> Baseline | None:
@@ -171,17 +249,3 @@ def _load(path: Path) -> Baseline | None:
         return msgspec.json.decode(path.read_bytes(), type=Baseline)
     except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         return None
-
-
-def _readable(baseline: Baseline) -> Baseline:
-    """Leave out names that are not UTF-8: a later run takes such files for new ones."""
-    return Baseline(
-        run_id=baseline.run_id,
-        changes={p: c for p, c in baseline.changes.items() if _is_text(p)},
-        own={p: c for p, c in baseline.own.items() if _is_text(p)},
-        owed=baseline.owed,
-    )
-
-
-def _is_text(path: str) -> bool:
-    return path.isprintable() or not any("\udc80" <= letter <= "\udcff" for letter in path)

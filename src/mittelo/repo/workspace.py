@@ -11,6 +11,7 @@ import msgspec
 from filelock import FileLock, Timeout
 from msgspec import Struct
 
+from mittelo.config.load import environment
 from mittelo.config.paths import WorkspacePaths
 from mittelo.core.records import (
     CommitRecord,
@@ -25,8 +26,12 @@ from mittelo.files import write_whole
 from mittelo.log import warn
 from mittelo.repo.git import Repository, run_git
 from mittelo.repo.journal import Journal
+from mittelo.repo.mirror import keep, restore
 
 LOCK_WORD_SECONDS = 2.0
+LOCK_PATIENCE_SECONDS = 20.0
+RELAY_PATIENCE_SECONDS = 0.3
+WORKSPACE_VARIABLE = "MITTELO_WORKSPACE"
 
 
 class Holder(Struct):
@@ -49,6 +54,30 @@ class Workspace:
         self.messages = Journal(self.paths.messages, MessageRecord)
         self.summary = Journal(self.paths.summary, SummaryRecord)
         self.commits = Journal(self.paths.commits, CommitRecord)
+        self._lock_folder: Path | None = None
+
+    @property
+    def private(self) -> Path:
+        """Return a folder for locks that agents do not clean away: in git's own, if there is git.
+
+        A worktree has one of its own.
+        """
+        if self._lock_folder is None:
+            git = self.repository
+            self._lock_folder = git.path("mittelo") if git else self.paths.state
+            self._lock_folder.mkdir(parents=True, exist_ok=True)
+        return self._lock_folder
+
+    def keep_records(self) -> None:
+        """Give the records their second names, where agents do not clean them away."""
+        if self.repository:
+            keep([journal.path for journal in self.journals], self.private)
+
+    def restore_records(self) -> list[str]:
+        """Bring back records that an agent cleaned away, and return their names."""
+        if not self.repository:
+            return []
+        return restore([journal.path for journal in self.journals], self.private)
 
     @property
     def journals(self) -> tuple[Journal[Struct], ...]:
@@ -64,12 +93,19 @@ class Workspace:
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
         """Hold the records alone among all processes, for the moment of a change."""
-        lock = FileLock(self.paths.state_lock)
+        self.paths.state.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.private / "state.lock")
         try:
             lock.acquire(timeout=LOCK_WORD_SECONDS)
         except Timeout:
-            warn(f"waiting for another process that holds {self.paths.state_lock}")
-            lock.acquire()
+            warn(f"waiting for another process that holds {lock.lock_file}")
+            try:
+                lock.acquire(timeout=LOCK_PATIENCE_SECONDS)
+            except Timeout as error:
+                raise MitteloError(
+                    f"Another process holds {lock.lock_file}, and does not let go.",
+                    "End it, then go on with: rally start --resume",
+                ) from error
         try:
             yield
         finally:
@@ -78,33 +114,43 @@ class Workspace:
     @contextlib.contextmanager
     def relay_lock(self) -> Iterator[None]:
         """Be the only relay in this workspace, until the body ends or we die."""
-        lock = FileLock(self.paths.relay_lock)
+        lock = FileLock(self.private / "relay.lock")
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=RELAY_PATIENCE_SECONDS)
         except Timeout as error:
+            held = self._note()
+            who = f" (process {held.pid} on {held.host}, since {held.since})" if held else ""
             raise MitteloError(
-                f"A relay is already running in {self.root}{self._held_by()}.",
+                f"A relay is already running in {self.root}{who}.",
                 "Wait for it or stop it; `rally status` shows how far it is.",
             ) from error
         try:
             note = Holder(os.getpid(), socket.gethostname(), now())
-            write_whole(self.paths.holder, msgspec.json.encode(note))
+            write_whole(self._holder, msgspec.json.encode(note))
             yield
         finally:
-            self.paths.holder.unlink(missing_ok=True)
+            self._holder.unlink(missing_ok=True)
             lock.release()
 
     def holder(self) -> Holder | None:
-        """Return who runs a relay here, if somebody does."""
+        """Return who runs a relay here, if somebody does: the lock itself tells."""
+        lock = FileLock(self.private / "relay.lock")
         try:
-            held = msgspec.json.decode(self.paths.holder.read_bytes(), type=Holder)
+            lock.acquire(timeout=0)
+        except Timeout:
+            return self._note() or Holder(0, "?", "?")
+        lock.release()
+        return None
+
+    @property
+    def _holder(self) -> Path:
+        return self.private / "relay-holder.json"
+
+    def _note(self) -> Holder | None:
+        try:
+            return msgspec.json.decode(self._holder.read_bytes(), type=Holder)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
-        return held if _is_running(held) else None
-
-    def _held_by(self) -> str:
-        held = self.holder()
-        return f" (process {held.pid} on {held.host}, since {held.since})" if held else ""
 
     def run_state(self) -> RunState:
         """Return the state of the current run; an empty one if there is none."""
@@ -145,6 +191,15 @@ def find_workspace(start: Path | None = None) -> Workspace:
     return Workspace(around, None)
 
 
+def agents_workspace() -> Workspace:
+    """Return the workspace whose relay started us, else the one that we stand in.
+
+    An agent may call us from a repository inside its own.
+    """
+    given = environment().get(WORKSPACE_VARIABLE, "")
+    return find_workspace(Path(given)) if given and Path(given).is_dir() else find_workspace()
+
+
 def _current_folder() -> Path:
     try:
         return Path.cwd()
@@ -155,15 +210,3 @@ def _current_folder() -> Path:
 def now() -> str:
     """Return the present instant as records hold it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _is_running(held: Holder) -> bool:
-    if held.host != socket.gethostname():
-        return True
-    try:
-        os.kill(held.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -56,8 +56,8 @@ def list_(everything: bool, as_json: bool) -> None:
 def done(number: int) -> None:
     """Mark a message as dealt with."""
     from mittelo.rally.inbox import Inbox
-    from mittelo.repo.workspace import find_workspace
+    from mittelo.repo.workspace import agents_workspace
 
-    workspace = find_workspace()
+    workspace = agents_workspace()
     workspace.require_init()
     say(f"message {Inbox(workspace).done(number).id} is dealt with")

@@ -25,9 +25,9 @@ def command(
     if not summary.strip():
         raise UsageError("There is nothing to record.", 'Say --summary "what you did".')
     from mittelo.rally.progress import Progress, record_progress
-    from mittelo.repo.workspace import find_workspace
+    from mittelo.repo.workspace import agents_workspace
 
-    workspace = find_workspace()
+    workspace = agents_workspace()
     workspace.require_init()
     progress = Progress(
         summary=_clean(summary),

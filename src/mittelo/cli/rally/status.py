@@ -7,6 +7,7 @@ import click
 from mittelo.cli.output import console, say, show_json
 
 if TYPE_CHECKING:
+    from mittelo.core.records import RelayRecord
     from mittelo.rally.status import Status
 
 
@@ -39,7 +40,7 @@ def _show_relay(status: "Status") -> None:
     if not relay:
         return say('no relay yet: rally start --iterations 3 "your task"')
     done = f"{relay.completed_iterations}/{relay.target_iterations} runs"
-    how = f"running (process {holder.pid})" if holder else _ended(relay.ended_at, relay.ended_why)
+    how = f"running (process {holder.pid})" if holder else _ended(relay)
     say(f"relay {relay.id}: {done} with {relay.agent_mix}, {how}")
     if active:
         model = f":{active.model}" if active.model else ""
@@ -51,8 +52,11 @@ def _show_relay(status: "Status") -> None:
     return None
 
 
-def _ended(at: str, why: str) -> str:
-    return f"{why} at {at}" if at else "unfinished (rally start --resume)"
+def _ended(relay: "RelayRecord") -> str:
+    if not relay.ended_at:
+        return "unfinished (rally start --resume)"
+    why = f": {relay.ended_why}" if relay.ended_why else ""
+    return f"{relay.ended_how} at {relay.ended_at}{why}"
 
 
 def _show_tries(status: "Status") -> None:

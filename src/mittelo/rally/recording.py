@@ -1,0 +1,97 @@
+"""Make the record of a try: of one that ended, and of one that was cut off."""
+
+import glob
+from collections.abc import Sequence
+
+from mittelo.config.load import environment
+from mittelo.core.clipping import clip
+from mittelo.core.records import TryRecord
+from mittelo.core.relays import StartTry
+from mittelo.core.signs import Tokens
+from mittelo.harness.base import Harness
+from mittelo.proc.transcript import tail
+from mittelo.rally.progress import SUMMARY_BUDGET
+from mittelo.rally.trying import Ground, Tried
+from mittelo.repo.work import Result
+from mittelo.repo.workspace import now
+
+SAID_BUDGET = 1000
+MAX_FILES = 5000
+
+
+def summary_of(ground: Ground, tried: Tried, try_id: int) -> str:
+    """Return the words that stand for a try: the agent's own digest comes first."""
+    if tried.progress:
+        return tried.progress.summary
+    if answer := tried.supervised.answer.strip():
+        return answer
+    raw = tail(ground.data.transcript(try_id)).decode(errors="replace").strip()
+    if raw:
+        cut = len(raw) > SAID_BUDGET
+        return ("... [tail truncated] ...\n" if cut else "") + raw[-SAID_BUDGET:]
+    return tried.verdict.reason or "(agent produced no final summary)"
+
+
+def record_of(
+    ground: Ground, start: StartTry, tried: Tried, result: Result, earlier: Sequence[TryRecord]
+) -> TryRecord:
+    """Return the record of a try that ended; `earlier` are the relay's tries before it."""
+    reading = tried.supervised.reading
+    harness = ground.configuration.harnesses[start.runner.harness]
+    return TryRecord(
+        id=tried.try_id,
+        run_id=start.run,
+        relay_id=ground.relay.id,
+        agent_type=start.runner.harness,
+        model=start.runner.model,
+        resolved_model=reading.model,
+        effort=start.runner.effort,
+        completed=tried.verdict.outcome.succeeded,
+        outcome=tried.verdict.outcome,
+        cancellation_source=tried.verdict.cancelled_by,
+        role=ground.relay.role,
+        summary=clip(summary_of(ground, tried, tried.try_id), SUMMARY_BUDGET),
+        remaining_work=clip("\n".join(_followups(tried)), SUMMARY_BUDGET),
+        files_changed=result.files[:MAX_FILES],
+        commit_hash=result.commit,
+        commit_history=result.history,
+        started_at=tried.began,
+        ended_at=now(),
+        attempt_number=start.attempt,
+        log_path=str(ground.data.transcript(tried.try_id)),
+        session_id=reading.session,
+        resumed_session=start.session,
+        session_log=session_log(harness, str(ground.workspace.root), reading.session),
+        fail_reason=tried.verdict.reason,
+        exit_code=tried.supervised.finish.code,
+        runtime_ms=int(tried.seconds * 1000),
+        tool_calls=reading.tool_calls,
+        tokens=_tokens(harness, start.session, reading.tokens, earlier),
+        cost_usd=reading.cost,
+    )
+
+
+def session_log(harness: Harness, root: str, session: str) -> str:
+    """Return where the CLI's own log of a session lies, if it can be found."""
+    if session:
+        for pattern in harness.session_logs(session, root, environment()):
+            if found := sorted(glob.glob(pattern)):  # noqa: PTH207 - the patterns are absolute
+                return found[-1]
+    return ""
+
+
+def _followups(tried: Tried) -> list[str]:
+    if not tried.progress:
+        return []
+    return tried.progress.handoff.followups if tried.progress.handoff else tried.progress.followups
+
+
+def _tokens(
+    harness: Harness, resumed: str, told: Tokens, earlier: Sequence[TryRecord]
+) -> Tokens | None:
+    """Return what this try used, where the CLI's count goes on from the session's start."""
+    if harness.usage_spans_session and resumed:
+        for made in earlier:
+            if made.session_id == resumed and made.tokens:
+                told -= made.tokens
+    return told if told.total else None
