@@ -53,7 +53,9 @@ def iteration(env: dict[str, str], folder: Path) -> None:
     subprocess.run([RALLY, "init"], cwd=root, env=env, check=True, capture_output=True)
     config = f"[harness.small]\ncommand = ['sh', '-c', '{AGENT}']\n"
     (root / ".rally/config.toml").write_text(config)
-    alone = median_seconds(lambda: subprocess.run(["sh", "-c", AGENT], cwd=folder, check=True), 10)
+    alone = median_seconds(
+        lambda: subprocess.run(["sh", "-c", AGENT], cwd=folder, check=True, capture_output=True), 10
+    )
     words = ["start", "--iterations", str(ITERATIONS), "--agent", "small", "x"]
     began = time.perf_counter()
     subprocess.run([RALLY, *words], cwd=root, env=env, check=True, capture_output=True)

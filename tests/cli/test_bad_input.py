@@ -58,6 +58,32 @@ def test_a_bare_repository_has_no_work_tree(place: Place) -> None:
     refused(place.rally("status", cwd=bare), 2, "bare repository", "git worktree add")
 
 
+@pytest.mark.parametrize("words", [("",), ("  ", " "), ("-",)])
+def test_an_empty_prompt_is_not_taken_for_none(place: Place, words: tuple[str, ...]) -> None:
+    refused(place.rally(*START, *words), 2, "The prompt is empty")
+    assert place.relays() == []
+
+
+def test_a_script_without_its_interpreter_says_so(place: Place) -> None:
+    agent = place.home / "agent"
+    agent.write_text("#!/no/such/interpreter\n")
+    agent.chmod(0o755)
+    place.configure(f'[harness.mine]\ncommand = ["{agent}"]\n')
+    place.script('{write="x.txt"}, {say="x"}')
+    assert place.rally("start", "-i", "1", "-a", "mine script", "x").code == 0
+    assert "the interpreter that it names is missing" in place.tries()[0].fail_reason
+
+
+def test_a_closed_output_is_no_fault_of_ours(place: Place) -> None:
+    said = subprocess.run(
+        ["sh", "-c", f"{RALLY} version >&-"],
+        env=place.environment(),
+        check=False,
+        capture_output=True,
+    )
+    assert b"Traceback" not in said.stderr
+
+
 def test_a_prompt_of_five_megabytes_is_too_long(place: Place) -> None:
     (place.home / "big").write_text("x" * 5_000_000)
     done = place.rally(*START, "--prompt-file", str(place.home / "big"))
@@ -89,6 +115,7 @@ def test_a_task_that_does_not_fit_an_argument_is_refused_at_once(place: Place) -
     ("config", "words"),
     [
         ("nonsense [", ["config.toml is not valid TOML"]),
+        ("[harness.mine]\ncommand = 'x'", ["harness.mine.command", "Expected `array`"]),
         ("[defaults]\niterations = 'x'", ["defaults.iterations", "Expected `int`, got `str`"]),
         ("[harness.123bad]\ncommand = ['x']", ["invalid harness name"]),
         ("[harness.claude]\ncommand = ['x']", ["command cannot be set for a built-in harness"]),

@@ -99,7 +99,8 @@ def test_help_names_every_command(place: Place) -> None:
     assert done.code == 0
     for name in ("init", "start", "status", "tail", "instructions", "inbox", "progress", "version"):
         assert f"  {name} " in done.out
-    assert place.rally().out == done.out
+    assert place.rally().out == place.rally("help").out == done.out
+    assert "Did you mean 'status'?" in place.rally("stat").err
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -3,7 +3,7 @@
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -18,11 +18,18 @@ class RealCli(ABC):
     name: ClassVar[str]
     alias: ClassVar[str]
     model: ClassVar[str]
+    sessions: ClassVar[str]
+    """The folder below the home in which it keeps its conversations."""
 
     home: Path
     url: str
     bin_dir: Path
     quick_retries: bool = False
+
+    @property
+    def agent(self) -> str:
+        """How a relay is told to run it, with the model that the mock plays."""
+        return f"{self.alias}:{self.model}"
 
     @property
     @abstractmethod
@@ -66,6 +73,7 @@ class Claude(RealCli):
     name = "claude"
     alias = "cc"
     model = "claude-haiku-4-5"
+    sessions = ".claude/projects"
 
     @property
     def files(self) -> Mapping[str, str]:
@@ -93,6 +101,7 @@ class Codex(RealCli):
     name = "codex"
     alias = "cx"
     model = "gpt-5.5"
+    sessions = ".codex/sessions"
 
     @property
     def files(self) -> Mapping[str, str]:
@@ -131,6 +140,7 @@ class Gemini(RealCli):
     name = "gemini"
     alias = "ge"
     model = "gemini-2.5-pro"
+    sessions = ".gemini/tmp"
 
     @property
     def files(self) -> Mapping[str, str]:
@@ -165,6 +175,7 @@ class OpenCode(RealCli):
     name = "opencode"
     alias = "op"
     model = "mock/mock-model"
+    sessions = ".local/share/opencode"
 
     @property
     def files(self) -> Mapping[str, str]:
@@ -201,3 +212,12 @@ class OpenCode(RealCli):
 
 
 REAL_CLIS: tuple[type[RealCli], ...] = (Claude, Codex, Gemini, OpenCode)
+
+
+def settle_together(clis: Sequence[RealCli]) -> dict[str, str]:
+    """Furnish the home that these CLIs share; return an environment that serves all of them."""
+    merged: dict[str, str] = {}
+    for cli in clis:
+        cli.settle()
+        merged |= cli.environment
+    return merged

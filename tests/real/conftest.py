@@ -1,7 +1,5 @@
 """What the tests of the real CLIs stand on; they are all marked `real`."""
 
-import os
-import subprocess
 from collections.abc import Iterator
 from operator import attrgetter
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import pytest
 from clis import REAL_CLIS, RealCli
 from mock_model import MockModel
+from rallying import Rally, make_repository
 
 HERE = Path(__file__).parent
 PROGRAMS = ("llmock", *(cli.name for cli in REAL_CLIS))
@@ -52,26 +51,16 @@ def model(running_model: MockModel) -> Iterator[MockModel]:
 @pytest.fixture(params=REAL_CLIS, ids=attrgetter("name"))
 def cli(request: pytest.FixtureRequest, tmp_path: Path, bin_dir: Path, model: MockModel) -> RealCli:
     kind: type[RealCli] = request.param
-    settled = kind(home=tmp_path / "home", url=model.url, bin_dir=bin_dir)
-    settled.settle()
-    return settled
+    made = kind(home=tmp_path / "home", url=model.url, bin_dir=bin_dir)
+    made.settle()
+    return made
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    folder = tmp_path / "repository"
-    folder.mkdir()
-    (folder / "README.md").write_text("# A repository to work in\n")
-    for command in (
-        ["init", "--quiet", "--initial-branch=main"],
-        ["config", "user.name", "Somebody"],
-        ["config", "user.email", "somebody@example.invalid"],
-        ["add", "README.md"],
-        ["commit", "--quiet", "--message=Begin"],
-    ):
-        subprocess.run(["git", *command], cwd=folder, env=_own_git(), check=True)
-    return folder
+    return make_repository(tmp_path / "somebody's repository [ä]")
 
 
-def _own_git() -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+@pytest.fixture
+def rally(cli: RealCli, repository: Path) -> Rally:
+    return Rally(repository, cli.environment)

@@ -15,6 +15,8 @@ from fault_front import FaultFront, Request
 from faults import Fault, Rule
 
 FIXTURES = Path(__file__).with_name("fixtures.json")
+USAGE = (1200, 34)
+"""Tokens in and out that the fixtures claim for a request; that of RECALL-PROBE claims fewer."""
 
 Found = TypeVar("Found")
 

@@ -1,4 +1,4 @@
-"""`rally` as a user runs it: in one repository, with the environment of one test."""
+"""`rally` as a user runs it: in one repository, with one environment."""
 
 import os
 import signal
@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TypeVar
 
 import msgspec
 import psutil
 
+from mittelo.config.paths import workspace_key
 from mittelo.core.records import RelayRecord, SummaryRecord, TryRecord
 from mittelo.proc.keeper import MARKER
 
@@ -31,7 +33,7 @@ class Ended:
 
 
 class Running:
-    """A command of rally that was started; signals go where a terminal would send them."""
+    """A relay that was started."""
 
     def __init__(self, process: subprocess.Popen[bytes], output: Path, errors: Path) -> None:
         self._process = process
@@ -39,7 +41,7 @@ class Running:
         self._errors = errors
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to its process group."""
+        """Send a signal to its process group, as a terminal does."""
         os.killpg(self._process.pid, number)
 
     def wait(self, seconds: float) -> Ended:
@@ -57,58 +59,63 @@ class Rally:
 
     def init(self, settings: str = "") -> None:
         """Make the repository ready, with these settings in its configuration."""
-        (self.repository / ".rally").mkdir()
         if settings:
+            (self.repository / ".rally").mkdir()
             (self.repository / ".rally/config.toml").write_text(settings)
-        done = self.run("init")
+        done = self.ask("init")
         assert done.code == 0, done
 
-    def run(self, *words: str, seconds: float = 90) -> Ended:
-        """Run a command of rally to its end."""
-        with self.running(*words) as command:
+    def ask(self, *words: str) -> Ended:
+        """Run a command that starts no agents."""
+        done = subprocess.run(
+            [RALLY, *words],
+            cwd=self.repository,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def start(self, *words: str, seconds: float = 90) -> Ended:
+        """Run `rally start` to its end."""
+        with self.starting(*words) as command:
             return command.wait(seconds)
 
     @contextmanager
-    def running(self, *words: str) -> Iterator[Running]:
-        """Start a command of rally; what is left of it after the body is killed."""
-        place = Path(self.environment["TMPDIR"])
-        number = len(list(place.glob("rally-*.out")))
-        output, errors = place / f"rally-{number}.out", place / f"rally-{number}.err"
-        with output.open("wb") as out, errors.open("wb") as err:
+    def starting(self, *words: str) -> Iterator[Running]:
+        """Run `rally start`; what is left of it and its agents after the body is killed."""
+        with NamedTemporaryFile() as output, NamedTemporaryFile() as errors:
             process = subprocess.Popen(
-                [RALLY, *words],
+                [RALLY, "start", *words],
                 cwd=self.repository,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
+                stdout=output,
+                stderr=errors,
                 start_new_session=True,
             )
-        try:
-            yield Running(process, output, errors)
-        finally:
-            process.kill()
-            process.wait()
-            for left in self.agents:
-                with suppress(psutil.Error):
-                    left.kill()
+            try:
+                yield Running(process, Path(output.name), Path(errors.name))
+            finally:
+                process.kill()
+                process.wait()
+                for left in self.agents:
+                    with suppress(psutil.Error):
+                        left.kill()
 
     @property
     def agents(self) -> list[psutil.Process]:
-        """All that runs as part of some try of ours, whoever started it."""
-        return [process for process in psutil.process_iter() if self._is_agent(process)]
-
-    def _is_agent(self, process: psutil.Process) -> bool:
-        try:
-            environment = process.environ()
-            alive = process.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:
-            return False
-        return alive and MARKER in environment and environment.get("HOME") == self._home
+        """All that runs as part of a try in this repository, whoever started it."""
+        mark = f"{workspace_key(str(self.repository.resolve()))}."
+        found = psutil.process_iter(["environ", "name", "status"])
+        return [p for p in found if (p.info["environ"] or {}).get(MARKER, "").startswith(mark)]
 
     @property
-    def _home(self) -> str:
-        return self.environment["HOME"]
+    def agent_names(self) -> set[str]:
+        """The names of those processes."""
+        return {process.info["name"] for process in self.agents}
 
     @property
     def tries(self) -> list[TryRecord]:
@@ -130,8 +137,8 @@ class Rally:
         lines = path.read_bytes().splitlines() if path.exists() else []
         return [msgspec.json.decode(line, type=kind) for line in lines]
 
-    def git(self, *words: str) -> str:
-        """Return what git says of the repository."""
+    def git(self, *words: str) -> list[str]:
+        """Return the lines that git says of the repository."""
         done = subprocess.run(
             ["git", *words],
             cwd=self.repository,
@@ -140,4 +147,25 @@ class Rally:
             text=True,
             check=True,
         )
-        return done.stdout
+        return done.stdout.splitlines()
+
+
+def make_repository(folder: Path) -> Path:
+    """Make a git work tree with one commit and an author of its own."""
+    folder.mkdir()
+    (folder / "README.md").write_text("# A repository to work in\n")
+    for command in (
+        ["init", "--quiet", "--initial-branch=main"],
+        ["config", "user.name", "Somebody"],
+        ["config", "user.email", "somebody@example.invalid"],
+        ["config", "commit.gpgsign", "false"],
+        ["add", "README.md"],
+        ["commit", "--quiet", "--message=Begin"],
+    ):
+        subprocess.run(["git", *command], cwd=folder, env=_nobody(), check=True)
+    return folder
+
+
+def _nobody() -> dict[str, str]:
+    """Return an environment in which git reads nobody's settings."""
+    return {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}

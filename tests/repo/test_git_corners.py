@@ -136,8 +136,31 @@ def test_changes_inside_a_submodule_do_not_stop_a_commit(place: Place) -> None:
     place.script('{append="sub/README.md", text="inside"}, ' + EDIT)
     done = place.rally(*START)
     assert done.code == 0, done.err
-    assert place.tries()[0].files_changed == ["made.txt"]
+    assert place.tries()[0].files_changed == ["made.txt", "sub"]
+    assert "changes inside the submodule sub are its own" in done.out
     assert place.git("status", "--porcelain") == " M sub\n?? .rally/script.toml"
+
+
+def test_work_inside_a_submodule_alone_counts_as_a_change(place: Place) -> None:
+    inner = Place(place.home / "inner", place.home)
+    place.git("clone", "--quiet", ".", str(inner.root))
+    add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add"]
+    place.git(*add, str(inner.root), "sub")
+    place.git("commit", "--quiet", "-m", "submodule")
+    place.script('{append="sub/README.md", text="inside"}, {say="x"}')
+    assert place.rally(*START).code == 0
+    assert place.tries()[0].files_changed == ["sub"]
+
+
+def test_a_broken_repository_is_not_taken_for_none(place: Place) -> None:
+    (place.root / ".git/HEAD").unlink()
+    done = place.rally(*START)
+    assert (done.code, "git cannot use" in done.err) == (2, True)
+
+
+def test_gits_own_folder_is_no_work_tree(place: Place) -> None:
+    done = place.rally("status", cwd=place.root / ".git")
+    assert (done.code, "git's own folder" in done.err) == (2, True)
 
 
 def test_a_repository_inside_is_not_swallowed(place: Place) -> None:

@@ -38,7 +38,10 @@ class Memory:
         self._file = state / "script.json" if state.is_dir() else Path(f"{script}.state")
         self._held: dict[str, Any] = {"turn": 0, "sessions": {}}
         if self._file.exists():
-            self._held = json.loads(self._file.read_text())
+            try:
+                self._held = json.loads(self._file.read_text())
+            except ValueError:
+                sys.exit(f"script agent: {self._file} is damaged; remove it to start over")
 
     def open_session(self, resumed: str) -> str:
         """Return the session's id: a new one, or a known one to be continued."""

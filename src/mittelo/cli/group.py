@@ -38,6 +38,8 @@ class Commands(click.Group):
 
     @override
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "help":
+            return click.Command("help", callback=lambda: click.echo(ctx.get_help()))
         word = self._aliases.get(cmd_name, cmd_name).replace("-", "_")
         if not word.isidentifier():
             return None
@@ -59,7 +61,9 @@ class Commands(click.Group):
         except click.UsageError as error:
             import difflib
 
-            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            known = self.list_commands(ctx)
+            near = [name for name in known if name.startswith(args[0])]
+            near += difflib.get_close_matches(args[0], known, n=1)
             if not near:
                 raise
             words = f"{error.message} Did you mean {near[0]!r}?"

@@ -87,6 +87,8 @@ def _disk_trouble(command: click.Command, error: OSError) -> int:
 def _give_up_output() -> None:
     """Write out what is held back; whoever read it may have gone, which is no fault."""
     for stream in (sys.stdout, sys.stderr):
+        if stream is None:  # closed by whoever started us
+            continue
         try:
             stream.flush()
         except OSError:

@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -17,9 +17,16 @@ from mittelo.errors import UsageError
 from mittelo.harness.base import Harness
 from mittelo.harness.registry import BUILT_IN, all_harnesses
 
+Kind = TypeVar("Kind")
 MIN_TIMEOUT_SECONDS = 300
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _STREAMS = ("stdout", "stderr", "combined")
+_TABLES = ("defaults", "free_run", "reliability")
+_ALL_KEYS = {
+    key: f"{table}.{key}"
+    for table in _TABLES
+    for key in type(getattr(Settings(), table)).__struct_fields__
+}
 
 
 class Configuration(Struct, frozen=True):
@@ -67,7 +74,14 @@ def load_configuration(paths: WorkspacePaths) -> Configuration:
 def try_seconds(settings: Settings) -> float:
     """Return how long a try may take; nothing sensible asked for means the default."""
     asked = settings.reliability.try_timeout_secs
-    return max(asked, MIN_TIMEOUT_SECONDS) if asked > 0 else 3600
+    default = Settings().reliability.try_timeout_secs
+    return max(asked, MIN_TIMEOUT_SECONDS) if asked > 0 else default
+
+
+def retry_budget(settings: Settings) -> int:
+    """Return how many attempts a run has; nothing sensible asked for means the default."""
+    asked = settings.reliability.retry_budget
+    return asked if asked > 0 else Settings().reliability.retry_budget
 
 
 def editor() -> str:
@@ -90,15 +104,26 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _check(table: dict[str, Any], path: Path) -> None:
-    try:
-        settings = msgspec.convert(table, Settings)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$.")
-        key = where.rstrip("`") or "the file"
-        raise UsageError(f"{path}: {key}: {what}.", "Mend the file.") from error
+    for name, declared in _harness_tables(table).items():
+        _convert(declared, HarnessTable, path, f"harness.{name}.")
+    settings = _convert(table, Settings, path, "")
     for name, declared in settings.harness.items():
         for complaint in _harness_complaints(name, declared, table["harness"][name]):
             raise UsageError(f"{path}: [harness.{name}]: {complaint}", "Mend the file.")
+
+
+def _harness_tables(table: Mapping[str, Any]) -> dict[str, Any]:
+    found = table.get("harness")
+    return found if isinstance(found, dict) else {}
+
+
+def _convert(table: object, kind: type[Kind], path: Path, prefix: str) -> Kind:
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$.")
+        key = prefix + where.rstrip("`") or "the file"
+        raise UsageError(f"{path}: {key}: {what}.", "Mend the file.") from error
 
 
 def _harness_complaints(name: str, table: HarnessTable, raw: Mapping[str, Any]) -> Iterator[str]:
@@ -136,10 +161,10 @@ def _version_note(table: Mapping[str, Any], path: Path) -> Iterator[str]:
 
 def _unknown_keys(table: Mapping[str, Any]) -> Iterator[str]:
     yield from _unknown(table, Settings, "")
-    for name in ("defaults", "free_run", "reliability"):
+    for name in _TABLES:
         kind = type(getattr(Settings(), name))
         yield from _unknown(table.get(name, {}), kind, f"{name}.")
-    for name, harness in table.get("harness", {}).items():
+    for name, harness in _harness_tables(table).items():
         yield from _unknown(harness, HarnessTable, f"harness.{name}.")
 
 
@@ -147,8 +172,10 @@ def _unknown(table: Mapping[str, Any], kind: type[Struct], prefix: str) -> Itera
     known = kind.__struct_fields__
     for key in table:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            meant = f"; did you mean {prefix}{near[0]}?" if near else "."
+            near = [f"{prefix}{word}" for word in difflib.get_close_matches(key, known, n=1)]
+            elsewhere = difflib.get_close_matches(key, _ALL_KEYS, n=1)
+            near += [_ALL_KEYS[word] for word in elsewhere]
+            meant = f"; did you mean {near[0]}?" if near else "."
             yield f"unknown key {prefix}{key}{meant}"
 
 

@@ -180,7 +180,8 @@ def resume(fresh: Relay, tries: Iterable[TryRecord]) -> Relay:
     at = fresh
     for made in tries:
         at = _replay(at, made)
-    return at
+    _, ready = pick(at.lane)
+    return at if at.attempt or ready is not None else replace(at, lane=new_cycle(at.lane))
 
 
 def _replay(at: Relay, made: TryRecord) -> Relay:

@@ -5,12 +5,13 @@ import signal
 
 from msgspec import Struct
 
-from mittelo.core.clipping import one_line
+from mittelo.core.clipping import one_line, printable
 from mittelo.core.records import Outcome
 from mittelo.core.signs import Reading
 from mittelo.core.tries import Finish, Stop
 
 REASON_BUDGET = 300
+_RULE = re.compile(r"-+ .* -+")
 _TROUBLE = re.compile(r"error|fail|cannot|unable|not |denied|invalid|missing", re.IGNORECASE)
 
 
@@ -97,10 +98,11 @@ def _complaint(reading: Reading) -> str:
 
 
 def _last_complaint(errors: str) -> str:
-    """Return the last line of stderr that sounds like trouble, else all that it says."""
-    lines = [*dict.fromkeys(line.strip() for line in errors.splitlines())]
-    troubles = [line for line in lines if _TROUBLE.search(line)]
-    return troubles[-1] if troubles else "\n".join(lines).strip()
+    """Return the line of stderr that tells of the trouble, else all that it says."""
+    lines = [*dict.fromkeys(line.strip() for line in printable(errors).splitlines())]
+    named = [line for line in lines if line.startswith("Error:")]
+    troubles = [line for line in lines if _TROUBLE.search(line) and not _RULE.fullmatch(line)]
+    return (named[:1] or troubles[-1:] or ["\n".join(lines).strip()])[0]
 
 
 def _signal_name(number: int) -> str:

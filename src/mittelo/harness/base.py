@@ -39,7 +39,10 @@ class Stream(StrEnum):
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """What an agent is to do: `session` continues a conversation, `scratch` is a folder for it."""
+    """What an agent is to do: `session` continues a conversation, `scratch` is a folder for it.
+
+    `env` is the environment that the command's own one will be laid over.
+    """
 
     prompt: str
     workspace: str = "."
@@ -49,6 +52,7 @@ class Job(Struct, frozen=True, kw_only=True):
     session: str = ""
     title: str = ""
     scratch: str = ""
+    env: Mapping[str, str] = {}
 
 
 class JsonKey(Struct, frozen=True):
@@ -77,6 +81,7 @@ class Harness:
     `prompt_limit`: the bytes of UTF-8 that a prompt may have.
     `usage_spans_session`: the tokens it reports count from the start of the session, not of the
     try.
+    `noise`: how lines of its stderr begin that tell nothing of a failure.
     `efforts`: the reasoning efforts it is known to take; empty where any word goes.
     """
 
@@ -89,6 +94,7 @@ class Harness:
     takes_effort: bool = False
     usage_spans_session: bool = False
     efforts: tuple[str, ...] = ()
+    noise: tuple[str, ...] = ()
 
     def command(self, job: Job) -> Command:
         """Return what to start for this job."""
@@ -112,6 +118,11 @@ class Harness:
         """Return what an exit code means to this CLI; "" when it means nothing special."""
         del code
         return ""
+
+    def without_noise(self, errors: str) -> str:
+        """Return what stderr says beyond what it always says."""
+        lines = errors.splitlines()
+        return "\n".join(line for line in lines if not line.lstrip().startswith(self.noise))
 
     def notes(self, job: Job) -> list[str]:
         """Return what the user should know about options that will not work as asked."""

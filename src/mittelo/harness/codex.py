@@ -39,6 +39,7 @@ class Codex(Harness):
     resumes = True
     takes_effort = True
     usage_spans_session = True
+    noise = ("Reading additional input from stdin",)
     efforts = ("none", "minimal", "low", "medium", "high", "xhigh")
 
     @override

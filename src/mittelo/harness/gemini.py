@@ -49,6 +49,14 @@ class Gemini(Harness):
     aliases = ("ge",)
     binary = "gemini"
     resumes = True
+    noise = (
+        "Warning: Basic terminal",
+        "Warning: 256-color",
+        "YOLO mode is enabled",
+        "Ripgrep is not available",
+        "[STARTUP]",
+        "Approval mode overridden",
+    )
 
     @override
     def command(self, job: Job) -> Command:

@@ -1,5 +1,6 @@
 """opencode (`opencode`), read from `opencode run --format json`; facts from version 1.18.33."""
 
+import json
 from collections.abc import Iterator, Mapping
 
 from typing_extensions import override
@@ -20,6 +21,8 @@ from mittelo.harness.base import (
 )
 
 _ANSWER = '{"edit":"deny","bash":"deny","webfetch":"deny"}'
+_ANSWERER = "mittelo-answer"
+_READ_ONLY = {"*": "deny", "read": "allow", "glob": "allow", "grep": "allow", "list": "allow"}
 _EDITS = {"write", "edit", "apply_patch"}
 _DETAILS = ("command", "filePath", "path", "pattern", "url", "description")
 
@@ -53,7 +56,9 @@ class Opencode(Harness):
             argv += ["--title", job.title or "mittelo"]
         if job.mode is Mode.WORK:
             return Command(argv=[*argv, "--auto"], stdin=job.prompt)
-        return Command(argv=argv, stdin=job.prompt, env={"OPENCODE_PERMISSION": _ANSWER})
+        argv += ["--agent", _ANSWERER]
+        env = {"OPENCODE_PERMISSION": _ANSWER} | _with_answerer(job.env)
+        return Command(argv=argv, stdin=job.prompt, env=env)
 
     @override
     def read(self, line: bytes, stream: Stream) -> Iterator[Sign]:
@@ -77,6 +82,19 @@ class Opencode(Harness):
         del session, workspace
         data = folder_of(env, "XDG_DATA_HOME", f"{home_of(env)}/.local/share")
         return [f"{data}/opencode/log/*.log"]
+
+
+def _with_answerer(env: Mapping[str, str]) -> dict[str, str]:
+    """Return the user's inline configuration with an agent of ours that can only read.
+
+    What the user's files allow an agent wins over OPENCODE_PERMISSION, so the agent must be one
+    that they do not name. Inline configuration that is not plain JSON is left out.
+    """
+    settings = parse_json(env.get("OPENCODE_CONFIG_CONTENT", "").encode())
+    agents = settings.get("agent")
+    ours = {"mode": "primary", "permission": _READ_ONLY}
+    settings["agent"] = {**(agents if isinstance(agents, dict) else {}), _ANSWERER: ours}
+    return {"OPENCODE_CONFIG_CONTENT": json.dumps(settings)}
 
 
 def _tool(tool: str, state: dict[str, object]) -> Iterator[Sign]:

@@ -8,9 +8,11 @@ closes, and it stops the agent. It is told what to start in one line of JSON on 
 
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -173,6 +175,14 @@ def start(order: dict[str, Any]) -> int:
     return agent.pid
 
 
+def reason(error: OSError, program: str, env: dict[str, str]) -> str:
+    """Say why a program cannot be started."""
+    found = shutil.which(program, path=env.get("PATH"))
+    if error.errno == errno.ENOENT and found:
+        return f"{found}: the interpreter that it names is missing"
+    return f"{error.filename or found or program}: {error.strerror}"
+
+
 def open_input(path: str) -> IO[bytes]:
     """Open what the agent reads; without a path it reads nothing at all."""
     return open(path or os.devnull, "rb")  # noqa: PTH123 - pathlib's import costs more than this
@@ -213,7 +223,7 @@ def main() -> None:
     try:
         agent = start(order)
     except OSError as error:
-        report(not_started=error.strerror or str(error))
+        report(not_started=reason(error, order["argv"][0], order["env"]))
         return
     report(started=agent)
     for job, stream in ((listen, sys.stdin.buffer), (reap, agent)):

@@ -117,8 +117,8 @@ def _previous(same_run: list[TryRecord]) -> str:
     if not same_run:
         return ""
     last = same_run[-1]
-    why = f"It ended as {last.outcome}" + (f" ({last.fail_reason})" if last.fail_reason else "")
-    return f"{why}. Its last words:\n\n{last.summary}"
+    why = last.fail_reason or last.outcome
+    return f"How it ended: {why}. Its last words:\n\n{last.summary}"
 
 
 def _prompt_file(root: Path, settings: Settings) -> str:

@@ -4,7 +4,7 @@ import glob
 from collections.abc import Sequence
 
 from mittelo.config.load import environment
-from mittelo.core.clipping import clip
+from mittelo.core.clipping import clip, printable
 from mittelo.core.records import TryRecord
 from mittelo.core.relays import StartTry
 from mittelo.core.signs import Tokens
@@ -19,14 +19,18 @@ SAID_BUDGET = 1000
 MAX_FILES = 5000
 
 
-def summary_of(ground: Ground, tried: Tried, try_id: int) -> str:
-    """Return the words that stand for a try: the agent's own digest comes first."""
+def summary_of(ground: Ground, start: StartTry, tried: Tried) -> str:
+    """Return the words that stand for a try: the agent's own digest comes first.
+
+    Where a CLI writes events, its raw output says nothing to a person.
+    """
     if tried.progress:
         return tried.progress.summary
     if answer := tried.supervised.answer.strip():
         return answer
-    raw = tail(ground.data.transcript(try_id)).decode(errors="replace").strip()
-    if raw:
+    harness = ground.configuration.harnesses[start.runner.harness]
+    raw = printable(tail(ground.data.transcript(tried.try_id)).decode(errors="replace")).strip()
+    if raw and not harness.needs_end:
         cut = len(raw) > SAID_BUDGET
         return ("... [tail truncated] ...\n" if cut else "") + raw[-SAID_BUDGET:]
     return tried.verdict.reason or "(agent produced no final summary)"
@@ -50,7 +54,7 @@ def record_of(
         outcome=tried.verdict.outcome,
         cancellation_source=tried.verdict.cancelled_by,
         role=ground.relay.role,
-        summary=clip(summary_of(ground, tried, tried.try_id), SUMMARY_BUDGET),
+        summary=clip(printable(summary_of(ground, start, tried)), SUMMARY_BUDGET),
         remaining_work=clip("\n".join(_followups(tried)), SUMMARY_BUDGET),
         files_changed=result.files[:MAX_FILES],
         commit_hash=result.commit,

@@ -13,13 +13,13 @@ from mittelo.proc.survey import end_marked
 from mittelo.rally.progress import SUMMARY_BUDGET
 from mittelo.rally.recording import session_log
 from mittelo.rally.trying import mark_of
-from mittelo.repo.work import Work
+from mittelo.repo.work import Result, Work
 from mittelo.repo.workspace import Workspace, now
 
 SETTLE_SECONDS = 6.0
 """How long after its last word the keeper of a killed relay may need to end the agent."""
 
-REASON = "rally was killed during this try"
+REASON = "rally ended during this try"
 
 
 def recover(workspace: Workspace, configuration: Configuration, data: DataPaths) -> None:
@@ -30,8 +30,9 @@ def recover(workspace: Workspace, configuration: Configuration, data: DataPaths)
     end_marked(mark_of(data, state.active_try_id))
     if all(made.id != state.active_try_id for made in workspace.tries.read()):
         reading = _reread(state, configuration, data)
-        Work(workspace).adopt(state.run_id, _last_sign_of_life(data, state) + SETTLE_SECONDS)
-        workspace.tries.append(_record(workspace, configuration, state, reading))
+        until = _last_sign_of_life(data, state) + SETTLE_SECONDS
+        result = Work(workspace).adopt(state.run_id, state.active_head, until)
+        workspace.tries.append(_record(workspace, configuration, state, reading, result))
     with workspace.changing():
         state.active_try_id, state.active_log_path, state.active_started_at = 0, "", ""
         workspace.save_run_state(state)
@@ -61,14 +62,14 @@ def _last_sign_of_life(data: DataPaths, state: RunState) -> float:
 
 
 def _record(
-    workspace: Workspace, configuration: Configuration, state: RunState, reading: Reading
+    workspace: Workspace,
+    configuration: Configuration,
+    state: RunState,
+    reading: Reading,
+    result: Result,
 ) -> TryRecord:
     harness = configuration.harnesses.get(state.active_agent)
     session = reading.session or state.session_id
-    git = workspace.repository
-    head = git.head() if git else ""
-    moved = git is not None and head != state.active_head
-    history = git.commits_between(state.active_head, head) if git and moved else []
     return TryRecord(
         id=state.active_try_id,
         run_id=state.active_run_id,
@@ -82,9 +83,9 @@ def _record(
         outcome=Outcome.INTERRUPTED,
         summary=clip(reading.final or REASON, SUMMARY_BUDGET),
         remaining_work="",
-        files_changed=[*reading.files],
-        commit_hash=history[-1] if history else "",
-        commit_history=history,
+        files_changed=result.files if workspace.repository else [*reading.files],
+        commit_hash=result.commit,
+        commit_history=result.history,
         started_at=state.active_started_at,
         ended_at=now(),
         attempt_number=state.active_attempt,

@@ -117,17 +117,17 @@ class Runner:
         if outcome.open_ended:
             return tried, ground.work.leave()
         if outcome.succeeded:
-            said = summary_of(ground, tried, tried.try_id)
+            said = summary_of(ground, start, tried)
             record_unfinalized(ground.workspace, ground.workspace.run_state(), said)
         message = f"rally: run {start.run} attempt {start.attempt} ({start.runner.harness})"
         hooks = ground.configuration.settings.run_hooks_on_autocommit
         result = ground.work.commit(message, hooks=hooks, since=tried.began_at)
-        if result.trouble:
-            ground.log.say(result.trouble)
-            ground.view.say(f"      {one_line(result.trouble, 300)}", "yellow")
-            if outcome.succeeded:
-                verdict = Verdict(Outcome.FAILED, one_line(result.trouble, 300))
-                tried = replace(tried, verdict=verdict)
+        for said in filter(None, (result.trouble, result.note)):
+            ground.log.say(said)
+            ground.view.say(f"      {one_line(said, 300)}", "yellow")
+        if result.trouble and outcome.succeeded:
+            verdict = Verdict(Outcome.FAILED, one_line(result.trouble, 300))
+            tried = replace(tried, verdict=verdict)
         return tried, result
 
     def _put_on_record(
@@ -137,7 +137,7 @@ class Runner:
         run_ends = any(isinstance(effect, EndRun) for effect in effects)
         over = run_ends and not tried.verdict.outcome.open_ended
         if over and not tried.verdict.outcome.succeeded:
-            said = summary_of(ground, tried, tried.try_id)
+            said = summary_of(ground, start, tried)
             record_unfinalized(workspace, workspace.run_state(), said)
         made = record_of(ground, start, tried, result, self._tries)
         workspace.tries.append(made)
@@ -176,17 +176,19 @@ class Runner:
         ground, last = self._ground, self._made[-1]
         repository = ground.workspace.repository
         title = repository.subject(last.commit_hash) if repository and last.commit_hash else ""
-        ground.view.run_ended(last, time.monotonic() - self._began_run, title)
+        seconds = time.monotonic() - self._began_run
+        ground.view.run_ended(last, self._state.retry_budget, seconds, title)
         if last.outcome.succeeded:
             Inbox(ground.workspace).settle_run(ground.relay, last.run_id)
         ground.relay.completed_iterations = self._state.done
-        ground.relay.first_try_id = ground.relay.first_try_id or self._made[0].id
-        ground.relay.last_try_id = last.id
         self.save_relay()
 
     def save_relay(self) -> None:
         """Write the relay's record in place of its older one."""
         workspace, relay = self._ground.workspace, self._ground.relay
+        for made in self._made:
+            relay.first_try_id = relay.first_try_id or made.id
+            relay.last_try_id = made.id
         with workspace.changing():
             others = [held for held in workspace.relays.read() if held.id != relay.id]
             workspace.relays.rewrite(sorted([*others, relay], key=lambda held: held.id))
@@ -216,10 +218,11 @@ class Runner:
         self.save_relay()
         ground.log.say(f"relay {ground.relay.id} {end.how}: {end.why or 'target reached'}")
         runs = tally(self._made)
-        if end.how is Ending.STOPPED and self._state.run in runs:
+        if end.how is Ending.STOPPED and self._state.attempt and self._state.run in runs:
             runs[self._state.run] = Outcome.CANCELLED
         ground.view.relay_ended(end, runs, seconds, spending(self._made))
         if end.how is not Ending.COMPLETE:
             ground.view.say("  go on with: rally start --resume", "dim")
         for made in self._made[-1:]:
-            ground.view.say(f"  see: rally status, rally tail --try {made.id}, git log", "dim")
+            log = ", git log" if ground.workspace.repository else ""
+            ground.view.say(f"  see: rally status, rally tail --try {made.id}{log}", "dim")

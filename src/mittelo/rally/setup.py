@@ -34,7 +34,7 @@ GUIDE = """\
 
 What `rally` keeps of its work in this repository.
 
-- `config.toml`: configuration. `instructions.md`: text that every prompt begins with.
+- `config.toml`: configuration. `instructions.md`: text that is part of every prompt.
 - `summary.jsonl`: one line for each finished run, written by its agent with `rally progress`.
 - `agents/user/ROLE.md`: the text of a role, for `rally start --role ROLE`.
 - `state/` (not tracked): `tries.jsonl`, one line for each start of an agent; `relays.jsonl`;

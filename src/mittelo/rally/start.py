@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 from rich.console import Console
 
-from mittelo.config.load import Configuration, load_configuration
+from mittelo.config.load import Configuration, load_configuration, retry_budget
 from mittelo.config.paths import DataPaths, data_paths
 from mittelo.core.records import RelayRecord, TryRecord
 from mittelo.core.relays import End, Ending, Relay, resume
@@ -22,7 +22,7 @@ from mittelo.rally.roster import BUILT_IN_MIX, build_lane
 from mittelo.rally.runner import Runner
 from mittelo.rally.setup import ignore_state
 from mittelo.rally.trying import Ground, install_tools
-from mittelo.rally.view import View
+from mittelo.rally.view import View, counted
 from mittelo.repo.work import Work
 from mittelo.repo.workspace import Workspace, now
 
@@ -84,25 +84,25 @@ def _run(
     tries: list[TryRecord],
     console: Console,
 ) -> End:
-    budget = configuration.settings.reliability.retry_budget
-    fresh = Relay(relay.target_iterations, budget if budget > 0 else 5, lane)
+    budget = retry_budget(configuration.settings)
+    fresh = Relay(relay.target_iterations, budget, lane)
     log = RelayLog(data.relay_log(relay.id))
     log.say(f"relay {relay.id} target={relay.target_iterations} mix={relay.agent_mix}")
     orders, view = Orders(), View(console)
-    _greet(view, workspace, relay, resumed=bool(tries))
     with orders.listening():
         work = Work(workspace)
         ground = Ground(workspace, configuration, data, relay, work, log, view, orders)
         runner = Runner(ground, resume(fresh, tries), tries)
+        _greet(view, workspace, relay, resumed=bool(tries))
         runner.save_relay()
         return runner.run()
 
 
 def _greet(view: View, workspace: Workspace, relay: RelayRecord, *, resumed: bool) -> None:
-    how = "resumed at" if resumed else "of"
-    done = f"{relay.completed_iterations}/" if resumed else ""
-    target = relay.target_iterations
-    view.say(f"relay {relay.id} {how} {done}{target} runs with {relay.agent_mix}")
+    done = f"{relay.completed_iterations} of " if resumed else ""
+    how = " done" if resumed else ""
+    runs = counted(relay.target_iterations, "run")
+    view.say(f"relay {relay.id}: {done}{runs}{how}, with {relay.agent_mix}")
     git = workspace.repository
     if not git:
         view.say("  not a git repository: nothing is committed, changes are not judged", "yellow")

@@ -37,6 +37,7 @@ class Found(Struct, frozen=True):
     path: Path
     active: bool
     session_log: str = ""
+    reason: str = ""
 
 
 def find_try(workspace: Workspace, number: int) -> Found:
@@ -59,7 +60,12 @@ def find_try(workspace: Workspace, number: int) -> Found:
     if not made.log_path or not Path(made.log_path).exists():
         raise MitteloError(f"The transcript of try {made.id} is gone: {made.log_path or '?'}.")
     return Found(
-        made.id, made.agent_type, Path(made.log_path), active=False, session_log=made.session_log
+        made.id,
+        made.agent_type,
+        Path(made.log_path),
+        active=False,
+        session_log=made.session_log,
+        reason="" if made.completed else f"{made.outcome}: {made.fail_reason}",
     )
 
 
@@ -79,7 +85,7 @@ def told(workspace: Workspace, found: Found, harness: Harness, *, follow: bool) 
     """Yield lines that tell a person what the agent did."""
     err = found.path.with_name(found.path.name.removesuffix(".log") + STDERR_SUFFIX)
     followers = {Stream.OUT: Follower(found.path), Stream.ERR: Follower(err)}
-    told_calls: set[str] = set()
+    teller = Teller(harness)
     while True:
         over = not follow or not _is_running(workspace, found)
         more = True
@@ -88,35 +94,63 @@ def told(workspace: Workspace, found: Found, harness: Harness, *, follow: bool) 
             for stream, follower in followers.items():
                 lines, again = follower.read()
                 more = more or again
-                yield from _tell(lines, stream, harness, told_calls)
+                yield from teller.tell(lines, stream)
         if over:
             break
         time.sleep(POLL_SECONDS)
     for stream, follower in followers.items():
-        yield from _tell(follower.finish(), stream, harness, told_calls)
+        yield from teller.tell(follower.finish(), stream)
+    yield from teller.finish()
+    if found.reason:
+        yield f"■ {found.reason}"
+
+
+class Teller:
+    """Turns lines of an agent's output into lines for a person, each thing told once."""
+
+    def __init__(self, harness: Harness) -> None:
+        self._harness = harness
+        self._calls: set[str] = set()
+        self._session = ""
+        self._open = ""
+
+    def tell(self, lines: list[bytes], stream: Stream) -> Iterator[str]:
+        """Yield the words for some lines; parts of a message wait until it is whole."""
+        for line in lines:
+            if stream is Stream.ERR:
+                yield f"  stderr: {one_line(line.decode(errors='replace'), 300)}"
+                continue
+            for sign in self._harness.read(line, stream):
+                yield from self._tell(sign)
+
+    def finish(self) -> Iterator[str]:
+        """Yield what is left of an open message."""
+        if text := printable(self._open).strip("\n"):
+            yield text
+        self._open = ""
+
+    def _tell(self, sign: Sign) -> Iterator[str]:
+        match sign:
+            case Said(text, message="") if text:
+                self._open += text
+                return
+            case Session(id):
+                if id == self._session:
+                    return
+                self._session = id
+            case Used(call=call) if call:
+                if call in self._calls:
+                    return
+                self._calls.add(call)
+        yield from self.finish()
+        if text := _words(sign):
+            yield text
 
 
 def _is_running(workspace: Workspace, found: Found) -> bool:
     if not found.active or not workspace.holder():
         return False
     return workspace.run_state().active_try_id == found.try_id
-
-
-def _tell(
-    lines: list[bytes], stream: Stream, harness: Harness, told_calls: set[str]
-) -> Iterator[str]:
-    """Yield the words for some lines; a tool call is told of when it starts, not again."""
-    for line in lines:
-        if stream is Stream.ERR:
-            yield f"  stderr: {one_line(line.decode(errors='replace'), 300)}"
-            continue
-        for sign in harness.read(line, stream):
-            if isinstance(sign, Used) and sign.call in told_calls:
-                continue
-            if isinstance(sign, Used) and sign.call:
-                told_calls.add(sign.call)
-            if text := _words(sign):
-                yield text
 
 
 def _words(sign: Sign) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from mittelo.config.load import Configuration, environment, try_seconds
+from mittelo.config.load import Configuration, environment, retry_budget, try_seconds
 from mittelo.config.paths import DataPaths
 from mittelo.core.records import RelayRecord, RunState, SummaryRecord
 from mittelo.core.relays import StartTry
@@ -110,11 +110,13 @@ def _supervise(
         session=start.session,
         title=f"{run_name(ground.relay.id, start.run)}",
         scratch=str(scratch),
+        env=environment(),
     )
     for note in harness.notes(job):
         warn(note)
     command = harness.command(job)
     limits = Limits(try_seconds=try_seconds(ground.configuration.settings))
+    budget = retry_budget(ground.configuration.settings)
     try:
         scratch.mkdir(exist_ok=True)
         launch = _launch(ground, command, try_id)
@@ -122,7 +124,7 @@ def _supervise(
         with (
             placed(command.settings, Path.home(), ground.orders.is_stopped) as free,
             ground.orders.passed_to(supervisor.inbox),
-            ground.view.watching(ground.work.files_changed) as show,
+            ground.view.watching(start.attempt, budget, ground.work.files_changed) as show,
         ):
             if not free:
                 return Supervised.never_started(ground.orders.stop)
@@ -183,7 +185,7 @@ def _facts(
         changed=ground.work.changed(),
         require_changes=ground.relay.require_changes and ground.workspace.repository is not None,
         handed_off=bool(progress and progress.handoff),
-        errors=supervised.errors,
+        errors=harness.without_noise(supervised.errors),
         exit_meaning=harness.explain_exit(code) if code else "",
     )
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
 from mittelo.core.clipping import one_line
@@ -13,6 +12,7 @@ from mittelo.core.records import Outcome, TryRecord
 from mittelo.core.relays import End, Ending
 from mittelo.core.signs import Erred, Said, Sign, Used
 from mittelo.proc.supervise import Watched
+from mittelo.rally.statusline import StatusLines
 
 REFRESH_SECONDS = 1.0
 COUNT_FILES_SECONDS = 2.0
@@ -24,12 +24,13 @@ class View:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live: Live | None = None
+        self._lines = StatusLines(console.file) if console.is_terminal else None
         self._began = 0.0
         self._drawn = 0.0
         self._counted = 0.0
         self._files = 0
         self._doing = ""
+        self._retry = ""
 
     def say(self, text: str, style: str = "") -> None:
         """Write a line."""
@@ -42,87 +43,85 @@ class View:
         self.say(f"[{index}/{target}] {who} · started {time.strftime('%H:%M')}", "bold")
 
     @contextmanager
-    def watching(self, count_files: Callable[[], int]) -> Iterator[Callable[[Watched], None]]:
+    def watching(
+        self, attempt: int, budget: int, count_files: Callable[[], int]
+    ) -> Iterator[Callable[[Watched], None]]:
         """Show a status line while a try runs; the body is given what to call with news."""
         self._began = time.monotonic()
         self._drawn = self._counted = 0.0
         self._files, self._doing = 0, "starting"
-        if not self._console.is_terminal:
+        self._retry = f"retry {attempt}/{budget}" if attempt > 1 else ""
+        if not self._lines:
             yield lambda _: None
             return
-        with Live(console=self._console, auto_refresh=False, transient=True) as self._live:
+        try:
             yield lambda watched: self._watch(watched, count_files)
-        self._live = None
+        finally:
+            self._lines.clear()
 
     def _watch(self, watched: Watched, count_files: Callable[[], int]) -> None:
         for sign in watched.signs[-20:]:
             self._doing = _describe(sign) or self._doing
+            if isinstance(sign, Said):
+                self._doing = watched.reading.said.strip().rpartition("\n")[2] or self._doing
         now = time.monotonic()
-        if now - self._drawn < REFRESH_SECONDS or not self._live:
+        if now - self._drawn < REFRESH_SECONDS or not self._lines:
             return
         self._drawn = now
         if now - self._counted > COUNT_FILES_SECONDS:
             self._files = count_files()
             spent = time.monotonic() - now
             self._counted = now + 20 * spent
-        with suppress(OSError):
-            self._live.update(self._status(watched), refresh=True)
+        self._lines.paint(self._status(watched), one_line(self._doing, 300), "[Ctrl+C stop]")
 
-    def _status(self, watched: Watched) -> Text:
+    def _status(self, watched: Watched) -> str:
         tokens = watched.reading.tokens.total
         fields = [
             f"⏱ {duration(time.monotonic() - self._began)}",
             f"📁 {counted(self._files, 'file')}",
-            *([f"{thousands(tokens)} tok"] if tokens else []),
+            f"{thousands(tokens)} tok" if tokens else "",
             f"last activity: {duration(watched.silent_seconds)}",
+            self._retry,
         ]
-        line = Text("  │  ".join(fields), no_wrap=True, overflow="ellipsis")
-        line.append(f"\n{one_line(self._doing, 200)}", "dim")
-        line.append("\n[Ctrl+C stop]", "dim")
-        return line
+        return "  │  ".join(field for field in fields if field)
 
-    def run_ended(self, made: TryRecord, seconds: float, title: str) -> None:
+    def run_ended(self, made: TryRecord, budget: int, seconds: float, title: str) -> None:
         """Write the footer of a run."""
         if made.outcome.open_ended:
             text, colour = f"• {made.outcome}", "dim"
         else:
             text, colour = SIGNS[made.outcome.succeeded]
         if made.attempt_number > 1 and made.outcome.succeeded:
-            text += f" on try {made.attempt_number}"
+            text += f" on try {made.attempt_number}/{budget}"
+        elif made.attempt_number > 1 and not made.outcome.open_ended:
+            text += f" after {made.attempt_number} tries"
         detail = f"{made.commit_hash[:7]} ({title})" if made.commit_hash else "—"
         if not made.outcome.succeeded:
             detail = made.fail_reason or detail
         files = counted(len(made.files_changed), "file")
         self.say("  │  ".join([f"      {text}", duration(seconds), files, detail]), colour)
 
+    def wait_began(self, why: str, seconds: float) -> None:
+        """Write a line for a wait, where none can be painted over."""
+        if not self._lines:
+            self.say(f"      ↻ {why} · in {duration(seconds)}")
+
     def wait(self, why: str, left: float) -> None:
         """Show how long a wait goes on."""
-        if self._console.is_terminal:
-            with suppress(OSError):
-                self._console.print(Text(f"      ↻ {why} · in {duration(left)} ", "dim"), end="\r")
-
-    def wait_began(self, why: str, seconds: float) -> None:
-        """Write a line for a wait, where none can be redrawn."""
-        if not self._console.is_terminal:
-            self.say(f"      ↻ {why} · in {duration(seconds)}")
+        if self._lines:
+            self._lines.paint(f"      ↻ in {duration(left)} · {one_line(why, 300)}")
 
     def wait_ended(self) -> None:
         """Clear the line of a wait."""
-        if self._console.is_terminal:
-            with suppress(OSError):
-                self._console.file.write("\r\x1b[2K")
+        if self._lines:
+            self._lines.clear()
 
     def relay_ended(
         self, end: End, runs: dict[int, Outcome], seconds: float, spent: list[str]
     ) -> None:
         """Write the summary of a relay."""
-        title = {
-            Ending.COMPLETE: "Relay complete",
-            Ending.STOPPED: f"Relay stopped ({end.why})",
-            Ending.FAILED: f"Relay failed ({end.why})",
-        }[end.how]
         fields = [
-            f"{title}: {counted(len(runs), 'run')}",
+            f"Relay {end.how}: {counted(len(runs), 'run')}",
             f"{sum(o.succeeded for o in runs.values())} passed",
             f"{sum(not (o.succeeded or o.open_ended) for o in runs.values())} failed",
         ]
@@ -176,8 +175,6 @@ def _describe(sign: Sign) -> str:
     match sign:
         case Used(tool, detail):
             return f"⚙ {tool} {detail}".strip()
-        case Said(text):
-            return text
         case Erred(message):
             return f"! {message}"
         case _:

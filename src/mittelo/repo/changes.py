@@ -31,6 +31,11 @@ class Change(Struct, frozen=True):
         return self.letters == "??"
 
     @property
+    def is_inside(self) -> bool:
+        """Tell whether a submodule holds changes that only its own repository can commit."""
+        return self.content.startswith("S") and "C" not in self.content[:4]
+
+    @property
     def is_gone(self) -> bool:
         """Tell whether the work tree lacks the path; behind a link to a folder it does."""
         return not self.content or self.letters.endswith("D")
@@ -56,8 +61,7 @@ def parse_status(raw: str, root: Path, known: Known) -> dict[str, Change]:
             letters, submodule, *rest = line.split(" ", 8 if line[0] == "1" else 10)[1:]
             path = rest[-1]
             if submodule.startswith("S"):
-                if "C" in submodule or letters not in {".M", "M."}:
-                    found[path] = Change(letters, f"{submodule} {' '.join(rest[:-1])}")
+                found[path] = Change(letters, f"{submodule} {' '.join(rest[:-1])}")
             else:
                 found[path] = Change(letters, _content(root, path, known))
     return found

@@ -27,6 +27,9 @@ UNFINISHED = {
     "rebase-merge": "a rebase",
     "rebase-apply": "a rebase",
 }
+_HIT_BY_SIGNAL = {-signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP}
+"""One that was meant for our group can hit a git that has not left it yet."""
+
 _NO_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
 
 
@@ -187,7 +190,8 @@ class Repository:
             if code == 0:
                 return out
             locked = "index.lock" in err
-            if not locked or time.monotonic() > deadline:
+            passing = locked or code in _HIT_BY_SIGNAL
+            if not passing or time.monotonic() > deadline:
                 kind = GitLocked if locked else GitError
                 raise kind(f"git {_verb(words)} failed: {err.strip() or f'exit {code}'}")
             time.sleep(LOCK_POLL_SECONDS)

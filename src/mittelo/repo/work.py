@@ -40,7 +40,8 @@ class Baseline(Struct, kw_only=True):
 class Result(Struct, frozen=True):
     """What a try did to the repository.
 
-    `trouble` says why its work is not committed; `stuck` that no agent can do anything about it.
+    `trouble` says why its work is not committed; `stuck` that no agent can do anything about it;
+    `note` what else the user should know.
     """
 
     commit: str = ""
@@ -48,6 +49,7 @@ class Result(Struct, frozen=True):
     files: list[str] = []
     trouble: str = ""
     stuck: bool = False
+    note: str = ""
 
 
 class Work:
@@ -116,14 +118,19 @@ class Work:
         if history or not own:
             self._settle(committed=bool(history))
             return Result(history[-1] if history else "", history, files)
+        inside = [path for path, change in own.items() if change.is_inside]
+        note = f"changes inside the submodule {', '.join(inside)} are its own" if inside else ""
+        paths = {path: change for path, change in own.items() if not change.is_inside}
+        if not paths:
+            return Result(files=files, note=note)
         try:
-            made = self._commit(self._git, own | self._records(), message, hooks, since)
+            made = self._commit(self._git, paths | self._records(), message, hooks, since)
         except GitError as error:
             self._keep(owed=_contents(own))
             trouble = f"the work is not committed: {error.what}"
             return Result(files=files, trouble=trouble, stuck=isinstance(error, GitLocked))
         self._settle(committed=True)
-        return Result(made, [made], files)
+        return Result(made, [made], files, note=note)
 
     def _commit(
         self, git: Repository, paths: dict[str, Change], message: str, hooks: bool, since: float
@@ -143,14 +150,20 @@ class Work:
         self._keep(left=_contents(own))
         return Result(history[-1] if history else "", history, files)
 
-    def adopt(self, run_id: str, until: float) -> None:
-        """Take what was changed up to an instant for the work of a run that was killed then."""
+    def adopt(self, run_id: str, before: str, until: float) -> Result:
+        """Take what was changed up to an instant for the work of a try that was killed then.
+
+        `before` is where HEAD stood when the try began.
+        """
         saved = _load(self._workspace.paths.baseline)
         if not self._git or not saved or saved.run_id != run_id:
-            return
-        self._baseline = saved
-        own = {p: c for p, c in self._own().items() if _older(self._git.root / p, until)}
-        self._keep(left=_contents(own))
+            return Result()
+        self._baseline, self._before = saved, before
+        history, files, own = self._facts()
+        later = {p for p in own if not _older(self._git.root / p, until)}
+        self._keep(left=_contents({p: c for p, c in own.items() if p not in later}))
+        kept = [path for path in files if path not in {shown(p) for p in later}]
+        return Result(history[-1] if history else "", history, kept)
 
     def commit_records(self) -> str:
         """Commit our own tracked records, if any changed; say what went wrong.

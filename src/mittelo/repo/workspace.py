@@ -88,7 +88,12 @@ class Workspace:
         """Complain when `rally init` was not run here."""
         if not self.paths.rally.is_dir():
             raise UsageError(f"There is no .rally folder in {self.root}.", "Run: rally init")
-        self.paths.state.mkdir(exist_ok=True)
+        try:
+            self.paths.state.mkdir(exist_ok=True)
+        except FileExistsError as error:
+            raise UsageError(
+                f"{self.paths.state} is not a folder.", "Move it away, then try again."
+            ) from error
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
@@ -178,17 +183,25 @@ def find_workspace(start: Path | None = None) -> Workspace:
         root = Path(out.rstrip("\n"))
         return Workspace(root, Repository(root))
     if "must be run in a work tree" in err:
-        raise UsageError(
-            f"{start} is inside a bare repository, which has no work tree.",
-            "Clone it, or add one with: git worktree add ../work",
-        )
+        raise _no_work_tree(start)
     if "dubious ownership" in err:
         raise UsageError(
             f"git does not trust {start}, which belongs to another user.",
             f"Trust it with: git config --global --add safe.directory {start}",
         )
+    if broken := next((f for f in (start, *start.parents) if (f / ".git").exists()), None):
+        raise UsageError(f"git cannot use {broken / '.git'}: {err.strip()}", "Mend it first.")
     around = next((f for f in (start, *start.parents) if (f / ".rally").is_dir()), start)
     return Workspace(around, None)
+
+
+def _no_work_tree(start: Path) -> UsageError:
+    if run_git(start, "rev-parse", "--is-bare-repository")[1].strip() == "true":
+        return UsageError(
+            f"{start} is inside a bare repository, which has no work tree.",
+            "Clone it, or add one with: git worktree add ../work",
+        )
+    return UsageError(f"{start} is git's own folder.", "Change into the work tree.")
 
 
 def agents_workspace() -> Workspace:

@@ -5,6 +5,7 @@ import sys
 import click
 
 from mittelo.cli.output import say, show_json
+from mittelo.errors import UsageError
 
 
 @click.group("inbox")
@@ -25,6 +26,8 @@ def add(words: tuple[str, ...], relay: bool) -> None:
     workspace.require_init()
     read = sys.stdin.buffer.read().decode(errors="surrogateescape") if words == ("-",) else ""
     body = check_task(read or " ".join(words), "The message")
+    if not body.strip():
+        raise UsageError("The message is empty.", "Say something.")
     message = Inbox(workspace).add(body, "relay" if relay else "run")
     say(f"message {message.id} waits for the next {message.scope}")
 

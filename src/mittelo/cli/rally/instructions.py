@@ -1,4 +1,4 @@
-"""`rally instructions`: the text that every prompt begins with."""
+"""`rally instructions`: text that is part of every prompt."""
 
 import shlex
 import subprocess
@@ -37,7 +37,10 @@ def edit() -> None:
         raise UsageError(f"There is no {path.parent}.", "Run: rally init")
     if not path.exists():
         path.write_text(HEADER)
-    words = shlex.split(editor())
+    try:
+        words = shlex.split(editor())
+    except ValueError as error:
+        raise UsageError(f"EDITOR is not a command: {error}.", "Set EDITOR.") from error
     try:
         code = subprocess.run([*words, str(path)], check=False).returncode
     except (FileNotFoundError, PermissionError) as error:

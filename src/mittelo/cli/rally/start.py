@@ -58,8 +58,11 @@ def command(
     from mittelo.rally.start import Wish, failure, start_relay
     from mittelo.repo.workspace import find_workspace
 
+    text = _prompt(prompt, prompt_file)
+    if (prompt or prompt_file) and not text.strip():
+        raise UsageError("The prompt is empty.", "Say what is to be done.")
     wish = Wish(
-        prompt=_prompt(prompt, prompt_file),
+        prompt=text,
         iterations=iterations,
         agents=agents,
         role=role,

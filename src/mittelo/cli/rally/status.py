@@ -1,5 +1,8 @@
 """`rally status`: what is going on, in one screen."""
 
+import time
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -27,9 +30,10 @@ def command(as_json: bool) -> None:
     if status.tries:
         _show_tries(status)
     for spent in status.spending:
-        tokens, cost = spent.tokens.total, f", ${spent.cost_usd:.2f}" if spent.cost_usd else ""
         done = f"{spent.completed} of {spent.tries} tries completed"
-        say(f"{spent.runner}: {done}, {tokens:,} tokens{cost}")
+        tokens = f", {spent.tokens.total:,} tokens" if spent.tokens.total else ""
+        cost = f", ${spent.cost_usd:.2f}" if spent.cost_usd else ""
+        say(f"{spent.runner}: {done}{tokens}{cost}")
     if status.pending_messages:
         say(f"inbox: {status.pending_messages} waiting (rally inbox list)")
     return None
@@ -46,7 +50,8 @@ def _show_relay(status: "Status") -> None:
         model = f":{active.model}" if active.model else ""
         say(
             f"now: try {active.id}, run {active.run} attempt {active.attempt} with "
-            f"{active.agent}{model} since {active.started_at}"
+            f"{active.agent}{model} for {_ago(active.started_at)}, "
+            f"last activity {_age(Path(active.log_path))} ago"
         )
         say(f"transcript: {active.log_path}")
     return None
@@ -56,7 +61,23 @@ def _ended(relay: "RelayRecord") -> str:
     if not relay.ended_at:
         return "unfinished (rally start --resume)"
     why = f": {relay.ended_why}" if relay.ended_why else ""
-    return f"{relay.ended_how} at {relay.ended_at}{why}"
+    return f"{relay.ended_how} {_ago(relay.ended_at)} ago{why}"
+
+
+def _ago(instant: str) -> str:
+    from mittelo.rally.view import duration
+
+    then = datetime.fromisoformat(instant) if instant else datetime.now(UTC)
+    return duration(max(0.0, (datetime.now(UTC) - then).total_seconds()))
+
+
+def _age(path: Path) -> str:
+    from mittelo.rally.view import duration
+
+    try:
+        return duration(max(0.0, time.time() - path.stat().st_mtime))
+    except FileNotFoundError:
+        return "—"
 
 
 def _show_tries(status: "Status") -> None:
@@ -73,7 +94,7 @@ def _show_tries(status: "Status") -> None:
         table.add_row(
             str(made.id),
             f"{made.run_id}.{made.attempt_number}",
-            made.agent_type,
+            f"{made.agent_type}:{made.model}" if made.model else made.agent_type,
             made.outcome,
             str(len(made.files_changed)),
             made.commit_hash[:7] or "—",
