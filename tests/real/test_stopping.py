@@ -29,17 +29,23 @@ def sleeping(rally: Rally, cli: RealCli) -> Iterator[Running]:
 def stop(rally: Rally, cli: RealCli, number: signal.Signals) -> TryRecord:
     """Stop a relay with this signal, and return the record of the try that it cut off."""
     with sleeping(rally, cli) as command:
-        active = json.loads(rally.ask("status", "--json").output)["active"]
+        session = wait_until(lambda: session_in_status(rally), STOP_SECONDS)
         command.send(number)
         ended = command.wait(STOP_SECONDS)
         assert (ended.code, rally.agents) == (130, [])
     (cut_off,) = rally.tries
     assert (cut_off.outcome, cut_off.completed) == ("cancelled", False)
-    assert cut_off.session_id == active["session"] != ""
+    assert cut_off.session_id == session
     assert (cut_off.files_changed, cut_off.commit_hash) == (["half-done.txt"], "")
     assert rally.relays[0].ended_at == ""
     assert rally.git("status", "--porcelain") == ["?? half-done.txt"]
     return cut_off
+
+
+def session_in_status(rally: Rally) -> str:
+    """Return the session of the running try, as soon as it is written down."""
+    active = json.loads(rally.ask("status", "--json").output)["active"]
+    return str(active["session"])
 
 
 def go_on(rally: Rally, model: MockModel, cut_off: TryRecord) -> None:
