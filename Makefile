@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 AGENT ?= script
+NPM := npm --prefix tests/real --cache tests/real/node_modules/.npm-cache --logs-max=0 --no-update-notifier
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-cache-dir --quiet
 
 .DEFAULT_GOAL := help
@@ -24,9 +25,9 @@ $(VENV)/ready: requirements/dev.txt pyproject.toml src/mittelo/VERSION
 tests/real/node_modules/ready: tests/real/package-lock.json
 	@command -v npm >/dev/null || { echo "test-real needs Node with npm: install it, then run make test-real again" >&2; exit 1; }
 	@echo "installing the pinned agent CLIs into tests/real/node_modules ..."
-	@npm ci --prefix tests/real --cache tests/real/node_modules/.npm-cache --ignore-scripts --no-audit --no-fund --loglevel=error
-	@npm run --prefix tests/real --silent place-binaries
-	@rm -rf tests/real/node_modules/.npm-cache
+	@$(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@HOME="$(CURDIR)/tests/real/node_modules/.home" $(NPM) run --silent place-binaries
+	@rm -rf tests/real/node_modules/.npm-cache tests/real/node_modules/.home
 	@touch $@
 
 demo: $(VENV)/ready  ## run a relay of three tasks in a scratch repository (AGENT=cc for a real CLI)

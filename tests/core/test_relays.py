@@ -3,6 +3,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mittelo.core.mixes import Quota
 from mittelo.core.records import Outcome, TryRecord
 from mittelo.core.relays import (
     Effect,
@@ -20,7 +21,7 @@ from mittelo.core.relays import (
     resume,
     step,
 )
-from mittelo.core.routes import Entry, Lane, Quota, Runner
+from mittelo.core.routes import Entry, Lane, Runner
 
 A, B = Runner("a"), Runner("b")
 DONE = TryEnded(Outcome.COMPLETED)

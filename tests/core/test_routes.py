@@ -2,57 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mittelo.core.routes import (
-    Entry,
-    Lane,
-    Quota,
-    Runner,
-    Spec,
-    fail_entry,
-    parse_entry,
-    pick,
-    split_mix,
-)
-from mittelo.errors import UsageError
-
-
-@pytest.mark.parametrize(
-    ("text", "spec"),
-    [
-        ("cc", Spec("cc", "cc")),
-        ("cc:3", Spec("cc:3", "cc", quota=Quota(3, 3))),
-        ("cc:2-4", Spec("cc:2-4", "cc", quota=Quota(2, 4))),
-        ("cc:01", Spec("cc:01", "cc", quota=Quota(1, 1))),
-        ("claude:opus-4.7", Spec("claude:opus-4.7", "claude", "opus-4.7")),
-        ("claude:opus:2", Spec("claude:opus:2", "claude", "opus", Quota(2, 2))),
-        ("op:a/b-c:1-5", Spec("op:a/b-c:1-5", "op", "a/b-c", Quota(1, 5))),
-        ("codex:gpt-4", Spec("codex:gpt-4", "codex", "gpt-4")),
-    ],
-)
-def test_an_entry_is_taken_apart(text: str, spec: Spec) -> None:
-    assert parse_entry(text) == spec
-
-
-@pytest.mark.parametrize(
-    "text", ["", ":", "cc:", ":2", "cc:0", "cc:0-5", "cc:5-3", "a:b:c", "a:b:c:3"]
-)
-def test_an_entry_that_means_nothing_is_refused(text: str) -> None:
-    with pytest.raises(UsageError):
-        parse_entry(text)
-
-
-@given(st.text())
-def test_no_entry_raises_anything_but_our_error(text: str) -> None:
-    try:
-        parse_entry(text)
-    except UsageError:
-        return
-
-
-def test_a_mix_is_split_on_commas_then_on_blanks() -> None:
-    assert split_mix(["a:x, b:1", "c"], "--agent") == ["a:x", "b:1", "c"]
-    with pytest.raises(UsageError, match="empty entry"):
-        split_mix(["a,,b"], "--agent")
+from mittelo.core.mixes import parse_entry
+from mittelo.core.routes import Entry, Lane, Runner, fail_entry, pick
 
 
 def lane(*texts: str) -> Lane:

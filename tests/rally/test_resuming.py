@@ -232,6 +232,16 @@ def test_a_reader_that_goes_away_does_not_stop_a_relay(place: Place) -> None:
     assert [made.outcome for made in place.tries()] == ["completed", "completed"]
 
 
+def test_an_interrupt_is_heard_in_the_background_of_a_script_too(place: Place) -> None:
+    place.script(LONG)
+    words = f"{RALLY} start -i 1 -a script x & echo $! > .git/relay; wait"
+    shell = subprocess.Popen(["sh", "-c", words], cwd=place.root, env=place.environment())
+    wait_until(lambda: at_work(place), "the agent's work")
+    os.kill(int((place.root / ".git/relay").read_text()), signal.SIGINT)
+    shell.wait(20)
+    assert place.tries()[0].outcome == "cancelled"
+
+
 def test_nohup_is_obeyed(place: Place) -> None:
     place.script('{write="ready"}, {wait_for=".git/go"}, {say="x"}')
     relay = subprocess.Popen(

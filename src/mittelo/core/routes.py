@@ -1,14 +1,9 @@
-"""Who runs next: the grammar of mix entries, and the scheduler of a lane."""
-
-import re
-from collections.abc import Iterable
+"""Who runs next: the scheduler of a lane."""
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mittelo.errors import UsageError
-
-_QUOTA = re.compile(r"(?P<low>\d+)(?:-(?P<high>\d+))?", re.ASCII)
+from mittelo.core.mixes import Quota
 
 
 class Runner(Struct, frozen=True):
@@ -22,22 +17,6 @@ class Runner(Struct, frozen=True):
     def label(self) -> str:
         """Return how people know it: `claude` or `claude:opus`."""
         return f"{self.harness}:{self.model}" if self.model else self.harness
-
-
-class Quota(Struct, frozen=True):
-    """How many runs in a row an entry serves: at least `low`, at most `high`."""
-
-    low: int
-    high: int
-
-
-class Spec(Struct, frozen=True):
-    """One entry of a mix as written, taken apart: who, which model, how many runs in a row."""
-
-    text: str
-    harness: str
-    model: str = ""
-    quota: Quota | None = None
 
 
 class Entry(Struct, frozen=True):
@@ -57,46 +36,6 @@ class Lane(Struct, frozen=True):
     at: int = -1
     picks: int = 0
     failed: frozenset[int] = frozenset()
-
-
-def split_mix(values: Iterable[str], source: str) -> list[str]:
-    """Split mix values on commas, then on blanks; `source` names them in an error."""
-    words: list[str] = []
-    for value in values:
-        for part in value.split(","):
-            if not part.split():
-                raise UsageError(
-                    f"{source} {value!r} contains an empty entry.",
-                    'Name at least one agent, for example: --agent "cc cx:2".',
-                )
-            words += part.split()
-    return words
-
-
-def parse_entry(text: str) -> Spec:
-    """Take one entry apart: `harness[:model][:quota]`, quota `N` or `N-M`."""
-    segments = text.split(":")
-    quota = None
-    if len(segments) > 1 and (match := _QUOTA.fullmatch(segments[-1])):
-        quota = _quota(text, match)
-        segments = segments[:-1]
-    if not all(segments) or len(segments) > 2:
-        raise UsageError(
-            f"{text!r} is not an agent entry.",
-            "Write AGENT, AGENT:MODEL, AGENT:COUNT or AGENT:MODEL:COUNT.",
-        )
-    return Spec(text, segments[0], segments[1] if len(segments) > 1 else "", quota)
-
-
-def _quota(text: str, match: re.Match[str]) -> Quota:
-    low = int(match["low"])
-    high = int(match["high"] or low)
-    if not 1 <= low <= high:
-        raise UsageError(
-            f"The count of {text!r} is not positive or runs backwards.",
-            "Write a count from 1, or a range such as 2-4.",
-        )
-    return Quota(low, high)
 
 
 def pick(lane: Lane) -> tuple[Lane, int | None]:

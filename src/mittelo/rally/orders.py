@@ -30,8 +30,13 @@ class Orders:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the signals for the length of the body; one that `nohup` ignores stays ignored."""
-        heard = [n for n in _MEANING if signal.getsignal(n) is not signal.SIG_IGN]
+        """Take the signals for the length of the body.
+
+        A hang-up that `nohup` ignores stays ignored. An interrupt is always heard: shells ignore
+        it for what they start in the background, but whoever sends it to us means us.
+        """
+        nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        heard = [number for number in _MEANING if not (nohup and number == signal.SIGHUP)]
         before = {number: signal.signal(number, self._hear) for number in heard}
         try:
             yield

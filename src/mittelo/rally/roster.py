@@ -4,7 +4,8 @@ import shutil
 from collections.abc import Sequence
 
 from mittelo.config.load import Configuration
-from mittelo.core.routes import Entry, Lane, Quota, Runner, Spec, parse_entry
+from mittelo.core.mixes import Quota, Spec, parse_entry
+from mittelo.core.routes import Entry, Lane, Runner
 from mittelo.errors import UsageError
 from mittelo.harness.base import Harness
 from mittelo.harness.registry import find_harness

@@ -9,9 +9,10 @@ from rich.console import Console
 
 from mittelo.config.load import Configuration, load_configuration, retry_budget
 from mittelo.config.paths import DataPaths, data_paths
+from mittelo.core.mixes import split_mix
 from mittelo.core.records import RelayRecord, TryRecord
 from mittelo.core.relays import End, Ending, Relay, resume
-from mittelo.core.routes import Lane, split_mix
+from mittelo.core.routes import Lane
 from mittelo.errors import MitteloError, UsageError
 from mittelo.log import warn
 from mittelo.rally.orders import Orders
@@ -67,7 +68,7 @@ def start_relay(workspace: Workspace, wish: Wish, asker: Asker, console: Console
         recover(workspace, configuration, data)
         old, over = _choose(workspace, wish, asker)
         relay = old or _created(workspace, wish, configuration)
-        lane = build_lane(relay.agent_mix.split(), configuration, relay.effort)
+        lane = build_lane(split_mix([relay.agent_mix], "The mix"), configuration, relay.effort)
         check_lane(relay.prompt, {e.runner.harness for e in lane.entries}, configuration)
         _close(workspace, over)
         ignore_state(workspace)
