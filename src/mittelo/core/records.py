@@ -116,7 +116,6 @@ class Handoff(Struct, kw_only=True):
 
     summary: str
     followups: list[str] = []
-    created_lap_ids: list[str] = []
 
 
 class SummaryRecord(Struct, omit_defaults=True, kw_only=True):
