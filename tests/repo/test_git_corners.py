@@ -1,6 +1,7 @@
 """Relays in repositories of every shape: what is committed, and what is left alone."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -375,3 +376,92 @@ def test_progress_from_a_repository_inside_reaches_the_relay(place: Place) -> No
     assert place.rally(*START).code == 0
     assert place.tries()[0].outcome == "handoff_requested"
     assert place.summary()[0]["run_id"] == "relay-1-run-1"
+
+
+def test_a_git_that_fails_does_not_make_the_users_dirt_the_agents(place: Place) -> None:
+    (place.root / "mine.txt").write_text("the user's")
+    shim = place.home / "bin/git"
+    shim.parent.mkdir()
+    real = shutil.which("git")
+    shim.write_text(
+        f'#!/bin/sh\ncase "$*" in *status*) [ -e "$0.failed" ] || '
+        f'{{ touch "$0.failed"; echo broken >&2; exit 128; }};; esac\nexec {real} "$@"\n'
+    )
+    shim.chmod(0o755)
+    place.env = {"PATH": f"{shim.parent}:{os.environ['PATH']}"}
+    place.script(EDIT)
+    done = place.rally(*START)
+    assert (done.code, "broken" in done.err) == (1, True)
+    assert place.rally("start", "--resume").code == 0
+    assert "?? mine.txt" in place.git("status", "--porcelain")
+
+
+def test_an_index_of_ours_that_a_crash_left_is_in_nobodys_way(place: Place) -> None:
+    (place.root / ".git/mittelo-index.lock").touch()
+    place.script(EDIT)
+    assert place.rally(*START).code == 0
+
+
+def test_a_message_that_was_dealt_with_does_not_come_back_after_a_clean_up(place: Place) -> None:
+    place.rally("inbox", "add", "ONLY-ONCE")
+    place.script(EDIT, '{run=["git", "clean", "-qfdx"]}, {write="second.txt"}, {say="clean"}')
+    place.git("add", ".")
+    place.git("commit", "-qm", "script")
+    assert place.rally("start", "-i", "2", "-a", "script", "x").code == 0
+    assert place.rally("inbox", "list").out == "no messages\n"
+    assert [line["run_id"] for line in place.summary()] == ["relay-1-run-1", "relay-1-run-2"]
+
+
+def test_records_that_the_user_removed_stay_removed(place: Place) -> None:
+    place.script(EDIT, '{write="second.txt"}, {say="second"}')
+    assert place.rally(*START).code == 0
+    shutil.rmtree(place.root / ".rally/state")
+    (place.root / ".rally/state").mkdir()
+    place.script(EDIT.replace("made", "other"))
+    assert place.rally(*START).code == 0
+    assert len(place.tries()) == 1
+
+
+def test_commits_of_the_agent_with_an_unfinished_merge_are_no_success(place: Place) -> None:
+    git = "git -c user.name=A -c user.email=a@x"
+    steps = (
+        f"git checkout -qb o; echo t > README.md; {git} commit -qam t; git checkout -q main; "
+        f"echo u > README.md; {git} commit -qam u; git merge o"
+    )
+    place.script(
+        f'{{run=["sh", "-c", "{steps}"]}}, {{say="merged"}}',
+        '{run=["git", "merge", "--abort"]}, {say="given up"}',
+    )
+    assert place.rally(*START).code == 0
+    first, second = place.tries()
+    assert first.fail_reason == "the work is not whole: a merge was left unfinished."
+    assert second.completed
+
+
+def test_a_data_directory_that_is_cleaned_away_is_made_again(place: Place) -> None:
+    place.configure('data_dir = ".data"\n')
+    place.git("commit", "-qam", "config")
+    place.script('{run=["git", "clean", "-qfdx"]}, {write="a"}, {say="a"}', EDIT)
+    place.git("add", ".")
+    place.git("commit", "-qm", "script")
+    done = place.rally("start", "-i", "2", "-a", "script", "x")
+    assert done.code in {0, 1}, done.err
+    assert "fault of ours" not in done.err
+
+
+def test_a_data_directory_that_holds_other_things_does_not_hide_them(place: Place) -> None:
+    (place.root / "src").mkdir()
+    (place.root / "src/f").touch()
+    place.configure('data_dir = "src"\n')
+    place.script('{write="src/new.txt", text="x"}, {say="made"}')
+    assert place.rally(*START).code == 0
+    assert place.tries()[0].files_changed == ["src/new.txt"]
+
+
+def test_an_agent_that_removes_git_ends_the_relay_with_a_word(place: Place) -> None:
+    place.script('{run=["rm", "-rf", ".git"]}, {write="made.txt"}, {say="gone"}')
+    done = place.rally(*START)
+    assert done.code == 1
+    assert "Traceback" not in done.err
+    assert not (place.root / ".git").exists()
+    assert (place.root / "made.txt").exists()

@@ -229,6 +229,8 @@ def main() -> None:
     for job, stream in ((listen, sys.stdin.buffer), (reap, agent)):
         threading.Thread(target=job, args=(stream, inbox), daemon=True).start()
     Keeper(agent, order["env"].get(MARKER, ""), inbox).run()
+    with contextlib.suppress(OSError):
+        os.utime(order["stdout"])  # when the agent was gone, for whoever finds us dead too
     os._exit(0)  # an orderly exit would wait a second for the thread that reads stdin
 
 

@@ -16,7 +16,7 @@ from mittelo.repo.work import Result
 from mittelo.repo.workspace import now
 
 SAID_BUDGET = 1000
-MAX_FILES = 5000
+MAX_FILES = 50_000
 
 
 def summary_of(ground: Ground, start: StartTry, tried: Tried) -> str:

@@ -17,6 +17,7 @@ class RelayLog:
         """Add a line. A log that cannot be written is told of and does not stop a relay."""
         flat = " ".join(text.split())
         try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             append_line(self._path, f"{now()} {flat}".encode(errors="replace"))
         except OSError as error:
             warn(f"the relay log cannot be written: {error.strerror}")

@@ -145,7 +145,6 @@ class Runner:
         self._made.append(made)
         self._next_id += 1
         self._forget_active_try(over=over)
-        workspace.keep_records()
         self._log_result(made, tried)
 
     def _forget_active_try(self, *, over: bool) -> None:
@@ -153,7 +152,7 @@ class Runner:
         workspace = self._ground.workspace
         with workspace.changing():
             if over:
-                workspace.paths.run_state.unlink(missing_ok=True)
+                workspace.forget_run_state()
             elif workspace.paths.run_state.exists():
                 state = workspace.run_state()
                 state.active_try_id, state.active_log_path, state.active_started_at = 0, "", ""
@@ -192,7 +191,6 @@ class Runner:
         with workspace.changing():
             others = [held for held in workspace.relays.read() if held.id != relay.id]
             workspace.relays.rewrite(sorted([*others, relay], key=lambda held: held.id))
-        workspace.keep_records()
 
     def _wait(self, wait: Wait) -> list[Effect]:
         """Wait, showing what for and how long; a stop ends it."""
@@ -209,7 +207,7 @@ class Runner:
     def _end(self, end: End, seconds: float) -> None:
         ground = self._ground
         if trouble := ground.work.commit_records():
-            ground.view.say(trouble, "yellow")
+            ground.view.say(f"  {one_line(trouble, 300)}", "yellow")
         if end.how is not Ending.STOPPED:
             ground.relay.ended_at, ground.relay.ended_how = now(), end.how
             ground.relay.ended_why = end.why

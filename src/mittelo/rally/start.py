@@ -62,7 +62,6 @@ def start_relay(workspace: Workspace, wish: Wish, asker: Asker, console: Console
     data = data_paths(workspace.root, configuration.settings.data_dir)
     _make_folders(workspace, data)
     with workspace.relay_lock():
-        workspace.restore_records()
         for journal in workspace.journals:
             journal.mend()
         recover(workspace, configuration, data)
@@ -123,9 +122,10 @@ def _make_folders(workspace: Workspace, data: DataPaths) -> None:
     try:
         for folder in (data.tries, data.relays):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if data.base.is_relative_to(workspace.root):
-            (data.base / ".gitignore").write_text("*\n")
         install_tools(data)
+        if data.base.is_relative_to(workspace.root):
+            for folder in (data.tries.parent, data.relays.parent, data.tools):
+                (folder / ".gitignore").write_text("*\n")
         writable = os.access(data.tries, os.W_OK)
     except OSError as error:
         raise _unwritable(data.base, error.strerror or "") from error

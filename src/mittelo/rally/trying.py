@@ -118,7 +118,7 @@ def _supervise(
     limits = Limits(try_seconds=try_seconds(ground.configuration.settings))
     budget = retry_budget(ground.configuration.settings)
     try:
-        scratch.mkdir(exist_ok=True)
+        scratch.mkdir(parents=True, exist_ok=True)
         launch = _launch(ground, command, try_id)
         supervisor = Supervisor(harness, launch, command.log, limits)
         with (

@@ -92,7 +92,7 @@ class View:
         else:
             text, colour = SIGNS[made.outcome.succeeded]
         if made.attempt_number > 1 and made.outcome.succeeded:
-            text += f" on try {made.attempt_number}/{budget}"
+            text += f" on try {made.attempt_number}/{max(budget, made.attempt_number)}"
         elif made.attempt_number > 1 and not made.outcome.open_ended:
             text += f" after {made.attempt_number} tries"
         detail = f"{made.commit_hash[:7]} ({title})" if made.commit_hash else "—"

@@ -103,29 +103,34 @@ class Repository:
         It is made from an index of our own. What else is staged stays staged; the user's index
         takes the paths up first, so that it is right whenever we die.
         """
-        for name, what in UNFINISHED.items():
-            if self.path(name).exists():
-                raise GitError(f"{what} was left unfinished.")
-        index = self.path("mittelo-index")
+        if left := self.unfinished():
+            raise GitError(left)
+        index = self.path(f"mittelo-index-{os.getpid()}")
         own = {"GIT_INDEX_FILE": str(index)}
-        options = [] if hooks else ["--no-verify"]
-        options += ["--amend"] if amend else []
-        quiet = () if hooks else _NO_HOOKS
+        words = [] if hooks else ["--no-verify"]
+        words += ["--amend"] if amend else []
         try:
             self._run("read-tree", "HEAD" if self.head() else "--empty", env=own)
             self._stage(paths, {})
             self._stage(paths, own)
-            self._run(
-                *(*quiet, *self._identity(), "commit", "--quiet", *options, "-m", message), env=own
-            )
+            words = [*self._identity(), "commit", "--quiet", *words, "-m", message]
+            self._run(*words, env=own, hooks=hooks)
         except GitError:
             self._unstage([*paths])
             raise
         finally:
-            index.unlink(missing_ok=True)
+            for file in (index, index.with_name(f"{index.name}.lock")):
+                file.unlink(missing_ok=True)
         if hooks:  # they may have changed what was committed
             self._unstage([*paths])
         return self.head()
+
+    def unfinished(self) -> str:
+        """Return what was left unfinished here, such as a merge; "" for nothing."""
+        for name, what in UNFINISHED.items():
+            if self.path(name).exists():
+                return f"{what} was left unfinished."
+        return ""
 
     def clear_stale_lock(self, since: float) -> str:
         """Move the lock of the index aside if a git that is gone left it after `since`.
@@ -182,14 +187,21 @@ class Repository:
         except GitError:
             return ""
 
-    def _run(self, *words: str, given: bytes = b"", env: dict[str, str] | None = None) -> str:
+    def _run(
+        self,
+        *words: str,
+        given: bytes = b"",
+        env: dict[str, str] | None = None,
+        hooks: bool = False,
+    ) -> str:
         """Run git, waiting a while for another git that holds the index."""
         deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
+        words = words if hooks else (*_NO_HOOKS, *words)
         while True:
             code, out, err = run_git(self.root, *words, given=given, env=env)
             if code == 0:
                 return out
-            locked = "index.lock" in err
+            locked = "/index.lock" in err
             passing = locked or code in _HIT_BY_SIGNAL
             if not passing or time.monotonic() > deadline:
                 kind = GitLocked if locked else GitError

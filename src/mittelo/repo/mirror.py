@@ -12,7 +12,8 @@ from pathlib import Path
 
 def keep(files: Iterable[Path], folder: Path) -> None:
     """Give each file its second name in the folder, where the file system can do that."""
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():
+        return
     for file in files:
         second = folder / file.name
         with contextlib.suppress(OSError):
@@ -34,3 +35,9 @@ def restore(files: Iterable[Path], folder: Path) -> list[str]:
                 os.link(second, file)
                 back.append(file.name)
     return back
+
+
+def drop(files: Iterable[Path], folder: Path) -> None:
+    """Remove the second names of files."""
+    for file in files:
+        (folder / file.name).unlink(missing_ok=True)

@@ -95,8 +95,10 @@ class Work:
         return self._before
 
     def files_changed(self) -> int:
-        """Return how many files differ from how the run found them."""
-        return len(self._own())
+        """Return how many files differ from how the run found them; 0 where git fails."""
+        with contextlib.suppress(GitError):
+            return len(self._own())
+        return 0
 
     def changed(self) -> bool:
         """Tell whether the run made a commit or changed a file."""
@@ -114,10 +116,15 @@ class Work:
         """
         if not self._git:
             return Result()
-        history, files, own = self._facts()
+        try:
+            history, files, own = self._facts()
+            left = self._git.unfinished() if history else ""
+        except GitError as error:
+            return Result(trouble=f"the work is not committed: {error.what}", stuck=True)
         if history or not own:
             self._settle(committed=bool(history))
-            return Result(history[-1] if history else "", history, files)
+            trouble = f"the work is not whole: {left}" if left else ""
+            return Result(history[-1] if history else "", history, files, trouble)
         inside = [path for path, change in own.items() if change.is_inside]
         note = f"changes inside the submodule {', '.join(inside)} are its own" if inside else ""
         paths = {path: change for path, change in own.items() if not change.is_inside}
@@ -146,7 +153,10 @@ class Work:
         """Leave the work tree as it is, for the try that goes on with it."""
         if not self._git:
             return Result()
-        history, files, own = self._facts()
+        try:
+            history, files, own = self._facts()
+        except GitError as error:
+            return Result(note=f"what the try did is not known: {error.what}")
         self._keep(left=_contents(own))
         return Result(history[-1] if history else "", history, files)
 
@@ -170,10 +180,11 @@ class Work:
 
         A commit that we made for nothing else, and that no remote has, is taken up again.
         """
-        records = self._records()
-        if not self._git or not records:
+        if not self._git:
             return ""
         try:
+            if not (records := self._records()):
+                return ""
             again = self._is_state_commit(self._git, self._git.head())
             message = STATE_MESSAGE + (FOLDED if again else "")
             made = self._git.commit(records, message, amend=again)
@@ -221,11 +232,7 @@ class Work:
         }
 
     def _changes(self) -> dict[str, Change]:
-        """Return what is changed; where git fails, nothing is known to be."""
-        if self._git:
-            with contextlib.suppress(GitError):
-                return self._git.changes()
-        return {}
+        return self._git.changes() if self._git else {}
 
     def _settle(self, *, committed: bool) -> None:
         self._committed = self._committed or committed

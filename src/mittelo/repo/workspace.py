@@ -26,7 +26,7 @@ from mittelo.files import write_whole
 from mittelo.log import warn
 from mittelo.repo.git import Repository, run_git
 from mittelo.repo.journal import Journal
-from mittelo.repo.mirror import keep, restore
+from mittelo.repo.mirror import drop, keep, restore
 
 LOCK_WORD_SECONDS = 2.0
 LOCK_PATIENCE_SECONDS = 20.0
@@ -68,16 +68,21 @@ class Workspace:
             self._lock_folder.mkdir(parents=True, exist_ok=True)
         return self._lock_folder
 
-    def keep_records(self) -> None:
+    @property
+    def _mirrored(self) -> list[Path]:
+        return [*(journal.path for journal in self.journals), self.paths.run_state]
+
+    def _keep_records(self) -> None:
         """Give the records their second names, where agents do not clean them away."""
         if self.repository:
-            keep([journal.path for journal in self.journals], self.private)
+            keep(self._mirrored, self.private)
 
     def restore_records(self) -> list[str]:
-        """Bring back records that an agent cleaned away, and return their names."""
-        if not self.repository:
-            return []
-        return restore([journal.path for journal in self.journals], self.private)
+        """Bring back records that an agent cleaned away, and return their names.
+
+        Only a relay does that, after a try: what a user removes is meant to be gone.
+        """
+        return restore(self._mirrored, self.private) if self.repository else []
 
     @property
     def journals(self) -> tuple[Journal[Struct], ...]:
@@ -99,6 +104,13 @@ class Workspace:
     def changing(self) -> Iterator[None]:
         """Hold the records alone among all processes, for the moment of a change."""
         self.paths.state.mkdir(parents=True, exist_ok=True)
+        if self.private.parent.is_dir():
+            self.private.mkdir(exist_ok=True)
+        else:
+            raise MitteloError(
+                f"{self.private} is gone: somebody removed git's own folder.",
+                "Bring the repository back, then go on with: rally start --resume",
+            )
         lock = FileLock(self.private / "state.lock")
         try:
             lock.acquire(timeout=LOCK_WORD_SECONDS)
@@ -114,6 +126,7 @@ class Workspace:
         try:
             yield
         finally:
+            self._keep_records()
             lock.release()
 
     @contextlib.contextmanager
@@ -132,6 +145,8 @@ class Workspace:
         try:
             note = Holder(os.getpid(), socket.gethostname(), now())
             write_whole(self._holder, msgspec.json.encode(note))
+            if self.repository:
+                drop(self._mirrored, self.private)
             yield
         finally:
             self._holder.unlink(missing_ok=True)
@@ -168,6 +183,12 @@ class Workspace:
             self.paths.run_state.replace(aside)
             warn(f"{self.paths.run_state} was damaged and is now {aside.name}.")
             return RunState()
+
+    def forget_run_state(self) -> None:
+        """Remove the state of a run that is over."""
+        self.paths.run_state.unlink(missing_ok=True)
+        if self.repository:
+            drop([self.paths.run_state], self.private)
 
     def save_run_state(self, state: RunState) -> None:
         """Write the state of the current run."""
