@@ -86,6 +86,10 @@ class Place:
         )
         return done.stdout.rstrip("\n")
 
+    def committed(self, commit: str = "HEAD") -> list[str]:
+        """Return the files of a commit."""
+        return self.git("show", "--name-only", "--format=", commit).splitlines()
+
     def script(self, *turns: str, path: str = ".rally/script.toml") -> None:
         """Write a script for the scripted agent; each turn is the inside of its list of steps."""
         text = "".join(f"[[turn]]\nsteps = [\n{turn}\n]\n" for turn in turns)
