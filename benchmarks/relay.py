@@ -64,7 +64,7 @@ def iteration(env: dict[str, str], folder: Path) -> None:
 
 
 def supervise(program: str, folder: Path) -> tuple[float, float, float]:
-    """Return wall seconds, our CPU seconds, and our keeper's, for an agent in Python."""
+    """Return wall seconds, our CPU seconds and our peak memory in MB, for an agent in Python."""
     launch = Launch(
         argv=[sys.executable, "-c", program],
         cwd=str(folder),

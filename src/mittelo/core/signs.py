@@ -125,7 +125,6 @@ class Reading(Struct):
     errors: list[Erred] = field(default_factory=list)
     ended: Ended | None = None
     trouble: str = ""
-    latest: Sign | None = None
     _calls: dict[str, None] = field(default_factory=dict)
     _message: str | None = None
     _parts: list[str] = field(default_factory=list)
@@ -152,7 +151,6 @@ class Reading(Struct):
 
     def hear(self, sign: Sign) -> None:
         """Take one sign into the sum."""
-        self.latest = sign
         match sign:
             case Session(id):
                 self.session = id

@@ -43,19 +43,16 @@ def _placed(wanted: JsonKey, path: Path, give_up: Callable[[], bool]) -> Iterato
     if not _acquired(lock, give_up):
         yield False
         return
-    with lock:
-        lock.release()  # the acquisition above; the context holds another
+    with contextlib.ExitStack() as undoing:
+        undoing.callback(lock.release)
+        undoing.callback(_put_back, path, kept)
         _put_back(path, kept)
         before = _read(path).get(wanted.key, _ABSENT)
-        if before == wanted.value:
-            yield True
-            return
-        write_whole(kept, json.dumps([wanted.key, before, wanted.value]).encode(), mode=0o600)
-        _set(path, wanted.key, wanted.value)
-        try:
-            yield True
-        finally:
-            _put_back(path, kept)
+        if before != wanted.value:
+            told = json.dumps([wanted.key, before, wanted.value])
+            write_whole(kept, told.encode(), mode=0o600)
+            _set(path, wanted.key, wanted.value)
+        yield True
 
 
 def _acquired(lock: FileLock, give_up: Callable[[], bool]) -> bool:
