@@ -34,7 +34,9 @@ def test_a_missing_program_says_what_is_there(place: Place) -> None:
     place.env = {"PATH": f"{place.home}:{Path(RALLY).parent}:/usr/bin:/bin"}
     place.configure('[harness.none]\ncommand = ["no-such-agent"]\n')
     done = place.rally("start", "-i", "1", "-a", "none", "x")
-    refused(done, 2, "None of the agents of this mix is installed: none (no-such-agent)", "script")
+    refused(
+        done, 2, "None of the agents of this mix can run: no-such-agent is not installed", "script"
+    )
 
 
 def test_a_program_that_is_missing_is_left_out_of_a_mix(place: Place) -> None:
@@ -114,9 +116,15 @@ def test_a_task_that_does_not_fit_an_argument_is_refused_at_once(place: Place) -
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ("nonsense [", ["config.toml is not valid TOML"]),
-        ("[harness.mine]\ncommand = 'x'", ["harness.mine.command", "Expected `array`"]),
-        ("[defaults]\niterations = 'x'", ["defaults.iterations", "Expected `int`, got `str`"]),
+        ("nonsense [", ["config.toml: not valid TOML"]),
+        (
+            "[harness.mine]\ncommand = 'x'",
+            ["config.toml:2: harness.mine.command", "expected a list"],
+        ),
+        (
+            "[defaults]\niterations = 'x'",
+            ["defaults.iterations", "expected a whole number, got text"],
+        ),
         ("[harness.123bad]\ncommand = ['x']", ["invalid harness name"]),
         ("[harness.claude]\ncommand = ['x']", ["command cannot be set for a built-in harness"]),
         ("[harness.mine]\nmodel_flag = '-m'", ["needs a command"]),
@@ -134,8 +142,11 @@ def test_an_unknown_key_and_a_newer_schema_are_warned_of(place: Place) -> None:
     place.script('{write="x.txt"}, {say="x"}')
     done = place.rally(*START, "x")
     assert done.code == 0
-    assert "unknown key defaults.iteratons; did you mean defaults.iterations?" in done.err
-    assert "schema_version is 99, this mittelo knows 2" in done.err
+    assert (
+        "config.toml:3: unknown key defaults.iteratons. Did you mean defaults.iterations?"
+        in done.err
+    )
+    assert "schema_version is 99, this rally knows 2" in done.err
 
 
 def test_a_harness_that_opens_a_tui_is_warned_of(place: Place) -> None:

@@ -34,7 +34,7 @@ def test_a_relay_makes_commits_and_records(place: Place) -> None:
     relay = place.relays()[0]
     assert (relay.completed_iterations, relay.agent_mix, relay.prompt) == (
         2,
-        "script",
+        "__override__:script",
         "make files",
     )
     assert relay.ended_at
@@ -70,7 +70,7 @@ def test_a_count_keeps_an_agent_for_several_runs(place: Place) -> None:
     place.script(ONE, TWO)
     assert place.rally("start", "-i", "3", "--agent", "script:2 mine", "x").code == 0
     assert [t.agent_type for t in place.tries()] == ["script", "script", "mine"]
-    assert place.relays()[0].agent_mix == "script:2 mine"
+    assert place.relays()[0].agent_mix == "__override__:script:2 mine"
 
 
 def test_a_run_without_changes_is_tried_again_in_the_same_session(place: Place) -> None:

@@ -117,7 +117,7 @@ def test_resume_keeps_the_prompt_and_takes_a_new_mix_and_target(place: Place) ->
     assert done.code == 0, done.err
     assert "goes on with its own prompt" in done.err
     relay = place.relays()[0]
-    assert (relay.agent_mix, relay.target_iterations) == ("mine", 2)
+    assert (relay.agent_mix, relay.target_iterations) == ("__override__:mine", 2)
     assert "codeword ZEBRA" in (place.root / ".rally/state/current_task.md").read_text()
     assert [t.agent_type for t in place.tries()] == ["script", "mine", "mine"]
     assert place.tries()[1].resumed_session == ""

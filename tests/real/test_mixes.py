@@ -40,7 +40,7 @@ def test_a_count_keeps_a_cli_for_several_runs(rally: Rally) -> None:
     ended = rally.start("--new", "--iterations=3", "--agent=cc:2 cx", TASK)
     assert ended.code == 0, ended
     assert agents(rally) == ["claude", "claude", "codex"]
-    assert rally.relays[0].agent_mix == "cc:2 cx"
+    assert rally.relays[0].agent_mix == "__override__:cc:2 cx"
 
 
 def test_the_others_go_on_when_one_cli_fails(rally: Rally, model: MockModel) -> None:

@@ -54,6 +54,11 @@ class WorkspacePaths(Struct, frozen=True):
         return self.state / "relays.jsonl"
 
     @property
+    def standings(self) -> Path:
+        """Return the events of who sits out and who is back."""
+        return self.state / "agent_status.jsonl"
+
+    @property
     def messages(self) -> Path:
         """Return the inbox."""
         return self.state / "messages.jsonl"

@@ -26,6 +26,12 @@ class FreeRun(Struct, frozen=True):
     require_changes: bool = True
 
 
+class Laps(Struct, frozen=True):
+    """`[laps]`: runs that work a queue."""
+
+    instructions_file: str = ""
+
+
 class Reliability(Struct, frozen=True):
     """`[reliability]`: attempts of a run, seconds of a try, and what prompts tell of the past.
 
@@ -33,7 +39,11 @@ class Reliability(Struct, frozen=True):
     """
 
     retry_budget: int = 5
+    run_timeout_secs: int = 4500
     try_timeout_secs: int = 3600
+    handoff_timeout_secs: int = 300
+    stall_threshold_secs: int = 900
+    liveness_probe: bool = False
     recent_try_count: int = 5
     recent_try_char_limit: int = 1000
     recent_context_char_limit: int = 6000
@@ -56,6 +66,14 @@ class HarnessTable(Struct, frozen=True):
         )
 
 
+class ProviderTable(Struct, frozen=True):
+    """`[providers.NAME]`: runners that share one quota. An array alone means `models`."""
+
+    models: list[str] = []
+    exclude: list[str] = []
+    disabled: bool = False
+
+
 class Settings(Struct, frozen=True):
     """The whole configuration, the repository's over the user's over the built-in."""
 
@@ -64,5 +82,19 @@ class Settings(Struct, frozen=True):
     run_hooks_on_autocommit: bool = False
     defaults: Defaults = field(default_factory=Defaults)
     free_run: FreeRun = field(default_factory=FreeRun)
+    laps: Laps = field(default_factory=Laps)
     reliability: Reliability = field(default_factory=Reliability)
+    routes: dict[str, list[str]] = {}
+    reasoning: dict[str, str] = {}
+    providers: dict[str, list[str] | ProviderTable] = {}
     harness: dict[str, HarnessTable] = {}
+
+
+UNUSED = {
+    ("laps", "instructions_file"): "queues are not worked yet",
+    ("reliability", "run_timeout_secs"): "only tries are timed yet",
+    ("reliability", "handoff_timeout_secs"): "only tries are timed yet",
+    ("reliability", "stall_threshold_secs"): "stalls are not watched for yet",
+    ("reliability", "liveness_probe"): "stalls are not watched for yet",
+}
+"""Settings that are read and checked, and that nothing obeys yet; whoever sets one is told."""

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from mittelo.errors import UsageError
 
-_QUOTA = re.compile(r"(?P<low>\d+)(?:-(?P<high>\d+))?", re.ASCII)
+_QUOTA = re.compile(r"(?P<low>\d{1,9})(?:-(?P<high>\d{1,9}))?", re.ASCII)
 _ALMOST_QUOTA = re.compile(r"[-\d]+", re.ASCII)
 _PLAIN = re.compile(r'[^\s,:"\\]+')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)+)"', re.DOTALL)
@@ -26,15 +26,19 @@ class Quota(Struct, frozen=True):
 
 
 class Spec(Struct, frozen=True):
-    """One entry of a mix, taken apart: who, which model, how many runs in a row."""
+    """One entry of a mix, taken apart: who, which model, how many runs in a row.
+
+    `exact`: the model is no plain word or stood in quotes: its own name, and never an alias.
+    """
 
     harness: str
     model: str = ""
     quota: Quota | None = None
+    exact: bool = False
 
     def __str__(self) -> str:
         parts = [_quoted(self.harness)]
-        parts += [_quoted(self.model)] if self.model else []
+        parts += [_quoted(self.model, always=self.exact)] if self.model else []
         parts += [str(self.quota)] if self.quota else []
         return ":".join(parts)
 
@@ -43,8 +47,8 @@ def split_mix(values: Iterable[str], source: str) -> list[str]:
     """Split mix values on commas and blanks outside of quotes; `source` names them in an error."""
     words: list[str] = []
     for value in values:
-        for part in _split(value, ","):
-            found = [word for word in _split(part, " \t\r\n") if word]
+        for part in split_unquoted(value, ","):
+            found = [word for word in split_unquoted(part, " \t\r\n") if word]
             if not found:
                 raise UsageError(
                     f"{source} {value!r} contains an empty entry.",
@@ -56,7 +60,7 @@ def split_mix(values: Iterable[str], source: str) -> list[str]:
 
 def parse_entry(text: str) -> Spec:
     """Take one entry apart. A last part of digits, or of two numbers with a dash, is its quota."""
-    parts = _split(text, ":")
+    parts = split_unquoted(text, ":")
     quota = None
     if len(parts) > 1 and (match := _QUOTA.fullmatch(parts[-1])):
         quota = _quota(text, match)
@@ -68,7 +72,8 @@ def parse_entry(text: str) -> Spec:
     if len(parts) == 2 and _ALMOST_QUOTA.fullmatch(parts[1]):
         raise UsageError(f"{parts[1]!r} in {text!r} is neither a count nor a model.", _QUOTE)
     model = _unquoted(parts[1], text) if len(parts) == 2 else ""
-    return Spec(_unquoted(parts[0], text), model, quota)
+    exact = len(parts) == 2 and not _PLAIN.fullmatch(parts[1])
+    return Spec(_unquoted(parts[0], text), model, quota, exact)
 
 
 def _quota(text: str, match: re.Match[str]) -> Quota:
@@ -82,8 +87,8 @@ def _quota(text: str, match: re.Match[str]) -> Quota:
     return Quota(low, high)
 
 
-def _split(text: str, separators: str) -> list[str]:
-    """Split text at separators that stand outside of quotes, which stay."""
+def split_unquoted(text: str, separators: str) -> list[str]:
+    """Split text at separators that stand outside of double quotes, which stay."""
     parts = [""]
     inside = escaped = False
     for letter in text:
@@ -96,9 +101,9 @@ def _split(text: str, separators: str) -> list[str]:
     return parts
 
 
-def _quoted(word: str) -> str:
+def _quoted(word: str, *, always: bool = False) -> str:
     """Return a word as it can stand in an entry."""
-    if _PLAIN.fullmatch(word) and not _ALMOST_QUOTA.fullmatch(word):
+    if not always and _PLAIN.fullmatch(word) and not _ALMOST_QUOTA.fullmatch(word):
         return word
     escaped = word.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -8,6 +8,7 @@ from typing_extensions import override
 from mittelo.core.signs import Said, Session, Sign
 from mittelo.harness.base import ARGV_BYTES, Command, Harness, Job, JsonKey, Mode, Stream, home_of
 
+_FAMILIES = ("claude", "flash", "pro")
 _CONVERSATION = re.compile(rb"Print mode: conversation=([0-9a-fA-F-]+)")
 
 
@@ -47,6 +48,13 @@ class Antigravity(Harness):
                     yield Session(found[1].decode())
             case Stream.ERR:
                 return
+
+    @override
+    def quota_scope(self, model: str) -> str:
+        """Return the family of a model: each has a quota of its own."""
+        folded = model.lower()
+        family = next((name for name in _FAMILIES if name in folded), folded)
+        return f"{self.name}:{family}"
 
     @override
     def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:

@@ -83,6 +83,7 @@ class Harness:
     try.
     `noise`: how lines of its stderr begin that tell nothing of a failure.
     `efforts`: the reasoning efforts it is known to take; empty where any word goes.
+    `models`: the short words that the CLI itself takes for a model.
     """
 
     name: str = ""
@@ -95,6 +96,7 @@ class Harness:
     usage_spans_session: bool = False
     efforts: tuple[str, ...] = ()
     noise: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
 
     def command(self, job: Job) -> Command:
         """Return what to start for this job."""
@@ -113,6 +115,11 @@ class Harness:
         """Return glob patterns for the CLI's own log of a session, most likely first."""
         del session, workspace, env
         return []
+
+    def quota_scope(self, model: str) -> str:
+        """Return what a usage limit on a model covers, shared by all runners with the same."""
+        del model
+        return self.name
 
     def explain_exit(self, code: int) -> str:
         """Return what an exit code means to this CLI; "" when it means nothing special."""

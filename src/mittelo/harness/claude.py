@@ -46,6 +46,7 @@ class Claude(Harness):
     resumes = True
     takes_effort = True
     efforts = ("low", "medium", "high", "xhigh", "max")
+    models = ("default", "best", "haiku", "opus", "opusplan", "sonnet")
 
     @override
     def command(self, job: Job) -> Command:

@@ -49,6 +49,7 @@ class Gemini(Harness):
     aliases = ("ge",)
     binary = "gemini"
     resumes = True
+    models = ("auto", "flash", "flash-lite", "pro")
     noise = (
         "Warning: Basic terminal",
         "Warning: 256-color",

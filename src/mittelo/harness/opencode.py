@@ -78,6 +78,11 @@ class Opencode(Harness):
                 yield from _error(error)
 
     @override
+    def quota_scope(self, model: str) -> str:
+        """Return the provider that a model is had from."""
+        return f"{self.name}:{model.partition('/')[0]}"
+
+    @override
     def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:
         del session, workspace
         data = folder_of(env, "XDG_DATA_HOME", f"{home_of(env)}/.local/share")

@@ -36,7 +36,8 @@ def find_harness(word: str, known: Mapping[str, Harness]) -> Harness:
     """Return the harness of this name or alias; names match with their letter case."""
     if word in known:
         return known[word]
-    near = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    near = [name for name in known if name.casefold() == word.casefold()]
+    near = near or difflib.get_close_matches(word, known, n=3, cutoff=0.5)
     meant = f"Did you mean {' or '.join(near)}? " if near else ""
     raise UsageError(
         f"unknown agent alias {word!r}.", f"{meant}Known are: {', '.join(sorted(known))}."

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from mittelo.core.clipping import one_line
 from mittelo.core.records import Outcome, TryRecord
 from mittelo.core.relays import (
+    BenchesRead,
     Effect,
     End,
     Ending,
@@ -21,6 +22,7 @@ from mittelo.core.relays import (
     WaitOver,
     step,
 )
+from mittelo.core.standings import Benches, benches_at
 from mittelo.core.verdicts import Verdict
 from mittelo.files import write_whole
 from mittelo.rally.inbox import Inbox
@@ -46,6 +48,7 @@ class Runner:
         self._next_id = 1 + max([*known, ground.data.last_transcript()], default=0)
         self._prompts = PromptMaker(ground.workspace, ground.configuration.settings, ground.relay)
         self._run = 0
+        self._never_ready = state.benches
 
     def run(self) -> End:
         """Carry out one effect after another until the relay ends."""
@@ -67,8 +70,14 @@ class Runner:
                         effects = self._feed(StopAsked())
 
     def _feed(self, event: Event) -> list[Effect]:
+        self._state, _ = step(self._state, BenchesRead(self._benches(), time.time()))
         self._state, effects = step(self._state, event)
         return effects
+
+    def _benches(self) -> Benches:
+        """Return who sits out now: those who cannot serve this relay, and those on record."""
+        records = self._ground.workspace.standings.read()
+        return {**benches_at(records, time.time()), **self._never_ready}
 
     def _try(self, start: StartTry) -> list[Effect]:
         ground = self._ground
@@ -193,16 +202,29 @@ class Runner:
             workspace.relays.rewrite(sorted([*others, relay], key=lambda held: held.id))
 
     def _wait(self, wait: Wait) -> list[Effect]:
-        """Wait, showing what for and how long; a stop ends it."""
-        ground = self._ground
-        ground.log.say(f"waiting {duration(wait.seconds)}: {wait.why}")
-        ground.view.wait_began(wait.why, wait.seconds)
+        """Wait, showing what for and how long; a stop ends it, and so does a bench that ends."""
+        ground, length, shown = self._ground, duration(wait.seconds), wait.why
+        if wait.until is None:
+            ground.log.say(f"waiting {length}: {shown}")
+        else:
+            shown = f"all agents paused: {shown}"
+            ground.log.say(
+                f"relay {ground.relay.id} all agents paused, waiting {length}: {wait.why}"
+            )
+        ground.view.wait_began(shown, wait.seconds)
         deadline = time.monotonic() + wait.seconds
-        while not ground.orders.stop and (left := deadline - time.monotonic()) > 0:
-            ground.view.wait(wait.why, left)
+        while not ground.orders.stop and not self._comes_back(wait):
+            left = deadline - time.monotonic() if wait.until is None else wait.until - time.time()
+            if left <= 0:
+                break
+            ground.view.wait(shown, left)
             ground.orders.wait(min(1.0, left))
         ground.view.wait_ended()
         return self._feed(StopAsked() if ground.orders.stop else WaitOver())
+
+    def _comes_back(self, wait: Wait) -> bool:
+        """Tell whether somebody's standing changed while all sit out."""
+        return wait.until is not None and self._benches() != self._state.benches
 
     def _end(self, end: End, seconds: float) -> None:
         ground = self._ground

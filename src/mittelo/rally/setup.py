@@ -1,6 +1,6 @@
 """Make a folder ready for rally: `rally init`."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from mittelo.errors import MitteloError, UsageError
@@ -10,6 +10,7 @@ from mittelo.repo.git import GitError, Repository, run_git
 from mittelo.repo.workspace import Workspace
 
 MESSAGE = "rally: initialize workspace"
+OLD_CONFIG = "rally.toml"
 IGNORING = {"state", "state/", "/state", "/state/"}
 
 CONFIG = """\
@@ -18,8 +19,10 @@ CONFIG = """\
 
 # [defaults]
 # iterations = 5                 # runs of a relay
-# mix = "cc cx:2"                # who runs: one run of Claude Code, two of Codex, and so on
 # claude_model = ""              # "" leaves the choice to the CLI
+
+# [routes]                       # who runs, for each role; `rally init roles` writes some
+# default = ["cc", "cx"]         # Claude Code until a run of it fails, then Codex
 
 # [free_run]
 # prompt_file = "TASK.md"        # the task, where the command line gives none
@@ -50,7 +53,7 @@ For agents:
 """
 
 
-def initialize(workspace: Workspace) -> Iterator[str]:
+def initialize(workspace: Workspace, *, tip: bool = True) -> Iterator[str]:
     """Bring the folder into shape, telling what was done; doing it again changes nothing."""
     if not workspace.repository:
         yield from _make_repository(workspace)
@@ -61,18 +64,31 @@ def initialize(workspace: Workspace) -> Iterator[str]:
         raise UsageError(
             f"{paths.rally} is not a folder.", "Move it away, then try again."
         ) from error
+    if _take_over(workspace):
+        yield f"copied {OLD_CONFIG} to .rally/config.toml; the old file is read no more"
     made = [path for path, text in _files(workspace) if _put(path, text)]
     for path in made:
         yield f"wrote {path.relative_to(workspace.root)}"
-    _commit(workspace, [path for path, _ in _files(workspace)], made)
+    commit_ours(workspace, [path for path, _ in _files(workspace)], made, MESSAGE)
     yield f'{workspace.root} is ready: rally start --iterations 3 "your task"'
+    if tip and not paths.agents.exists():
+        yield "tip: rally init roles makes lanes and texts for junior, senior, ui and verify"
 
 
 def ignore_state(workspace: Workspace) -> None:
     """See to it that git ignores our local records, also where an older rally began."""
     path = workspace.paths.rally / ".gitignore"
     if _put(path, _ignoring(path)):
-        _commit(workspace, [path], [path])
+        commit_ours(workspace, [path], [path], MESSAGE)
+
+
+def _take_over(workspace: Workspace) -> bool:
+    """Copy the configuration of an older layout, where there is none of today's."""
+    old, new = workspace.root / OLD_CONFIG, workspace.paths.config
+    if new.exists() or not old.is_file():
+        return False
+    write_whole(new, old.read_bytes())
+    return True
 
 
 def _make_repository(workspace: Workspace) -> Iterator[str]:
@@ -108,7 +124,9 @@ def _put(path: Path, text: str) -> bool:
     return bool(text)
 
 
-def _commit(workspace: Workspace, ours: list[Path], made: list[Path]) -> None:
+def commit_ours(
+    workspace: Workspace, ours: list[Path], made: Collection[Path], message: str
+) -> None:
     """Commit those of our files that were made now or that git does not know; nothing else.
 
     Where git ignores them, they stay uncommitted.
@@ -120,6 +138,6 @@ def _commit(workspace: Workspace, ours: list[Path], made: list[Path]) -> None:
         found = {workspace.root / path: (path, change) for path, change in git.changes().items()}
         new = [found[p] for p in ours if p in found and (p in made or found[p][1].is_untracked)]
         if new:
-            git.commit(dict(new), MESSAGE)
+            git.commit(dict(new), message)
     except GitError as error:
         warn(f"the files of rally are not committed: {error.what}")

@@ -7,11 +7,12 @@ from pathlib import Path
 from msgspec import Struct
 from rich.console import Console
 
-from mittelo.config.load import Configuration, load_configuration, retry_budget
+from mittelo.config.findings import Gravity
+from mittelo.config.limits import retry_budget
+from mittelo.config.load import Configuration, load_configuration
 from mittelo.config.paths import DataPaths, data_paths
-from mittelo.core.mixes import split_mix
 from mittelo.core.records import RelayRecord, TryRecord
-from mittelo.core.relays import End, Ending, Relay, resume
+from mittelo.core.relays import End, Relay, resume
 from mittelo.core.routes import Lane
 from mittelo.errors import MitteloError, UsageError
 from mittelo.log import warn
@@ -19,10 +20,22 @@ from mittelo.rally.orders import Orders
 from mittelo.rally.prompting import check_lane, check_task
 from mittelo.rally.recovery import recover
 from mittelo.rally.relaylog import RelayLog
-from mittelo.rally.roster import BUILT_IN_MIX, build_lane
+from mittelo.rally.rolesetup import update_roles
+from mittelo.rally.roster import (
+    ROUTES,
+    Wanted,
+    lane_of,
+    never_ready,
+    require_somebody,
+    route_lanes,
+    shown_mix,
+    stored_mix,
+)
 from mittelo.rally.runner import Runner
 from mittelo.rally.setup import ignore_state
+from mittelo.rally.standing import call_everybody_back
 from mittelo.rally.trying import Ground, install_tools
+from mittelo.rally.unfinished import resumable, unfinished
 from mittelo.rally.view import View, counted
 from mittelo.repo.work import Work
 from mittelo.repo.workspace import Workspace, now
@@ -48,31 +61,57 @@ class Asker(Struct, frozen=True):
 
     resume: Callable[[RelayRecord], bool]
     keep_mix: Callable[[RelayRecord, str], bool]
+    go_on: Callable[[], bool]
 
 
 def start_relay(workspace: Workspace, wish: Wish, asker: Asker, console: Console) -> End:
     """Run a relay in this workspace, alone, to its end."""
     workspace.require_init()
     configuration = load_configuration(workspace.paths)
-    for note in configuration.notes:
-        warn(note)
+    configuration.require_sound(lanes=False)
+    for note in configuration.of(Gravity.NOTE):
+        warn(str(note))
     check_task(wish.prompt, "The prompt")
     if wish.agents:
-        build_lane(split_mix(wish.agents, "--agent"), configuration, wish.effort)
+        lane_of(stored_mix(wish.agents, configuration), configuration, Wanted(wish.role))
     data = data_paths(workspace.root, configuration.settings.data_dir)
     _make_folders(workspace, data)
     with workspace.relay_lock():
         for journal in workspace.journals:
             journal.mend()
         recover(workspace, configuration, data)
-        old, over = _choose(workspace, wish, asker)
+        for word in update_roles(workspace):
+            warn(word)
+        old, over = _choose(workspace, wish, asker, configuration)
+        if old is None and (wish.new or over):
+            call_everybody_back(workspace)
         relay = old or _created(workspace, wish, configuration)
-        lane = build_lane(split_mix([relay.agent_mix], "The mix"), configuration, relay.effort)
-        check_lane(relay.prompt, {e.runner.harness for e in lane.entries}, configuration)
+        lane = _lane(relay, configuration, asker)
+        benches = never_ready(lane, configuration)
+        require_somebody(lane, benches, configuration)
+        check_lane(relay.prompt, {harness for harness, _ in lane.everyone}, configuration)
         _close(workspace, over)
         ignore_state(workspace)
         tries = [made for made in workspace.tries.read() if made.relay_id == relay.id]
-        return _run(workspace, configuration, data, relay, lane, tries, console)
+        budget = retry_budget(configuration.settings.reliability)
+        fresh = Relay(relay.target_iterations, budget, lane, benches=benches)
+        return _run(workspace, configuration, data, relay, resume(fresh, tries), tries, console)
+
+
+def _lane(relay: RelayRecord, configuration: Configuration, asker: Asker) -> Lane:
+    """Return the lane of a relay; where other routes are broken, ask before it runs."""
+    wanted = Wanted(relay.role, relay.effort)
+    if relay.agent_mix != ROUTES or not configuration.settings.routes:
+        return lane_of(relay.agent_mix, configuration, wanted)
+    lanes, broken = route_lanes(configuration, wanted)
+    if broken and not lanes:
+        raise next(iter(broken.values()))
+    lane = lane_of(relay.agent_mix, configuration, wanted)
+    for error in broken.values():
+        warn(f"{error.what} {error.todo}".rstrip())
+    if broken and not asker.go_on():
+        raise MitteloError("aborted.", "Mend the routes, then check: rally routes check")
+    return lane
 
 
 def _run(
@@ -80,19 +119,17 @@ def _run(
     configuration: Configuration,
     data: DataPaths,
     relay: RelayRecord,
-    lane: Lane,
+    state: Relay,
     tries: list[TryRecord],
     console: Console,
 ) -> End:
-    budget = retry_budget(configuration.settings)
-    fresh = Relay(relay.target_iterations, budget, lane)
     log = RelayLog(data.relay_log(relay.id))
     log.say(f"relay {relay.id} target={relay.target_iterations} mix={relay.agent_mix}")
     orders, view = Orders(), View(console)
     with orders.listening():
         work = Work(workspace)
         ground = Ground(workspace, configuration, data, relay, work, log, view, orders)
-        runner = Runner(ground, resume(fresh, tries), tries)
+        runner = Runner(ground, state, tries)
         _greet(view, workspace, relay, resumed=bool(tries))
         runner.save_relay()
         return runner.run()
@@ -102,20 +139,12 @@ def _greet(view: View, workspace: Workspace, relay: RelayRecord, *, resumed: boo
     done = f"{relay.completed_iterations} of " if resumed else ""
     how = " done" if resumed else ""
     runs = counted(relay.target_iterations, "run")
-    view.say(f"relay {relay.id}: {done}{runs}{how}, with {relay.agent_mix}")
+    view.say(f"relay {relay.id}: {done}{runs}{how}, with {shown_mix(relay.agent_mix)}")
     git = workspace.repository
     if not git:
         view.say("  not a git repository: nothing is committed, changes are not judged", "yellow")
     elif not git.branch():
         view.say("  HEAD is detached: the commits of this relay will be on no branch", "yellow")
-
-
-def _mix_words(wish: Wish, configuration: Configuration) -> list[str]:
-    if wish.agents:
-        return split_mix(wish.agents, "--agent")
-    if mix := configuration.settings.defaults.mix:
-        return split_mix([mix], "[defaults].mix")
-    return split_mix([BUILT_IN_MIX], "the built-in mix")
 
 
 def _make_folders(workspace: Workspace, data: DataPaths) -> None:
@@ -141,29 +170,29 @@ def _unwritable(base: Path, why: str) -> UsageError:
 
 
 def _choose(
-    workspace: Workspace, wish: Wish, asker: Asker
+    workspace: Workspace, wish: Wish, asker: Asker, configuration: Configuration
 ) -> tuple[RelayRecord | None, list[RelayRecord]]:
     """Return the unfinished relay that is to go on, if any, and those that are over now."""
     held = workspace.relays.read()
-    unfinished = [relay for relay in held if not relay.ended_at]
-    open_ = [r for r in unfinished if r.completed_iterations < r.target_iterations]
-    if wish.resume and not open_ and held and held[-1].ended_how == Ending.FAILED:
-        open_ = held[-1:]
-    if wish.resume and not open_ and not wish.prompt:
+    over = [relay for relay in held if not relay.ended_at]
+    newest = resumable(held) if wish.resume else next(reversed(unfinished(held)), None)
+    if wish.resume and newest is None and not wish.prompt:
         raise UsageError(
             "There is no unfinished relay here.", 'Start one: rally start -i 3 "your task"'
         )
-    if wish.new or not open_ or not (wish.resume or asker.resume(open_[-1])):
-        return None, unfinished
-    newest = open_[-1]
-    return _renewed(newest, wish, asker), [r for r in unfinished if r is not newest]
+    if wish.new or newest is None or not (wish.resume or asker.resume(newest)):
+        return None, over
+    renewed = _renewed(newest, wish, asker, configuration)
+    return renewed, [relay for relay in over if relay is not newest]
 
 
-def _renewed(relay: RelayRecord, wish: Wish, asker: Asker) -> RelayRecord:
+def _renewed(
+    relay: RelayRecord, wish: Wish, asker: Asker, configuration: Configuration
+) -> RelayRecord:
     """Return a relay that goes on, with what the command line changes of it."""
     if wish.prompt and wish.prompt != relay.prompt:
         warn("the relay goes on with its own prompt; use --new to start with another one.")
-    mix = " ".join(split_mix(wish.agents, "--agent")) if wish.agents else relay.agent_mix
+    mix = stored_mix(wish.agents, configuration) if wish.agents else relay.agent_mix
     if mix != relay.agent_mix and (wish.resume or not asker.keep_mix(relay, mix)):
         relay.agent_mix = mix
     if wish.iterations is not None:
@@ -203,7 +232,7 @@ def _created(workspace: Workspace, wish: Wish, configuration: Configuration) -> 
         id=_next_relay(workspace),
         target_iterations=target,
         completed_iterations=0,
-        agent_mix=" ".join(_mix_words(wish, configuration)),
+        agent_mix=stored_mix(wish.agents, configuration),
         prompt=wish.prompt,
         role=wish.role,
         effort=wish.effort,

@@ -1,11 +1,14 @@
 """What is going on in a workspace, collected for one screen."""
 
+import time
+
 from msgspec import Struct
 
 from mittelo.core.records import RelayRecord, TryRecord
 from mittelo.core.signs import Tokens
+from mittelo.core.standings import benches_at
 from mittelo.rally.inbox import PENDING
-from mittelo.repo.workspace import Holder, Workspace
+from mittelo.repo.workspace import Holder, Workspace, instant
 
 SHOWN_TRIES = 5
 
@@ -33,8 +36,16 @@ class Spending(Struct):
     cost_usd: float
 
 
+class SittingOut(Struct):
+    """A runner on the bench; `until` is "" when it must be called back."""
+
+    runner: str
+    why: str
+    until: str
+
+
 class Status(Struct):
-    """The newest relay, who runs it, its last tries, and what waits in the inbox."""
+    """The newest relay, who runs it, its last tries, who sits out, and what waits in the inbox."""
 
     workspace: str
     running: Holder | None
@@ -42,6 +53,7 @@ class Status(Struct):
     active: ActiveTry | None
     tries: list[TryRecord]
     spending: list[Spending]
+    benched: list[SittingOut]
     pending_messages: int
 
 
@@ -59,6 +71,7 @@ def collect(workspace: Workspace) -> Status:
         active=_active(workspace) if holder else None,
         tries=tries[-SHOWN_TRIES:],
         spending=_spending(tries),
+        benched=_benched(workspace),
         pending_messages=sum(m.status == PENDING for m in workspace.messages.read()),
     )
 
@@ -77,6 +90,14 @@ def _active(workspace: Workspace) -> ActiveTry | None:
         started_at=state.active_started_at,
         log_path=state.active_log_path,
     )
+
+
+def _benched(workspace: Workspace) -> list[SittingOut]:
+    benches = benches_at(workspace.standings.read(), time.time())
+    return [
+        SittingOut(":".join(filter(None, key)), bench.why, instant(bench.until))
+        for key, bench in benches.items()
+    ]
 
 
 def _spending(tries: list[TryRecord]) -> list[Spending]:

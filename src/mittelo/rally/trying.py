@@ -9,7 +9,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from mittelo.config.load import Configuration, environment, retry_budget, try_seconds
+from mittelo.config.limits import retry_budget, timeouts
+from mittelo.config.load import Configuration, environment
 from mittelo.config.paths import DataPaths
 from mittelo.core.records import RelayRecord, RunState, SummaryRecord
 from mittelo.core.relays import StartTry
@@ -115,8 +116,8 @@ def _supervise(
     for note in harness.notes(job):
         warn(note)
     command = harness.command(job)
-    limits = Limits(try_seconds=try_seconds(ground.configuration.settings))
-    budget = retry_budget(ground.configuration.settings)
+    limits = Limits(try_seconds=timeouts(ground.configuration.settings.reliability)[0].try_)
+    budget = retry_budget(ground.configuration.settings.reliability)
     try:
         scratch.mkdir(parents=True, exist_ok=True)
         launch = _launch(ground, command, try_id)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from mittelo.core.records import (
     SummaryRecord,
     TryRecord,
 )
+from mittelo.core.standings import StandingRecord
 from mittelo.errors import MitteloError, UsageError
 from mittelo.files import write_whole
 from mittelo.log import warn
@@ -51,6 +53,7 @@ class Workspace:
         self.paths = WorkspacePaths(root)
         self.tries = Journal(self.paths.tries, TryRecord)
         self.relays = Journal(self.paths.relays, RelayRecord)
+        self.standings = Journal(self.paths.standings, StandingRecord)
         self.messages = Journal(self.paths.messages, MessageRecord)
         self.summary = Journal(self.paths.summary, SummaryRecord)
         self.commits = Journal(self.paths.commits, CommitRecord)
@@ -87,7 +90,14 @@ class Workspace:
     @property
     def journals(self) -> tuple[Journal[Struct], ...]:
         """Return all files of records."""
-        return (self.tries, self.relays, self.messages, self.summary, self.commits)  # type: ignore[return-value]  # read as any record
+        return (  # type: ignore[return-value]  # read as any record
+            self.tries,
+            self.relays,
+            self.standings,
+            self.messages,
+            self.summary,
+            self.commits,
+        )
 
     def require_init(self) -> None:
         """Complain when `rally init` was not run here."""
@@ -243,4 +253,11 @@ def _current_folder() -> Path:
 
 def now() -> str:
     """Return the present instant as records hold it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return instant(time.time())
+
+
+def instant(epoch: float | None) -> str:
+    """Return an epoch second as records hold it, "" for none."""
+    if epoch is None:
+        return ""
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

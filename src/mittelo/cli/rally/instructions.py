@@ -1,13 +1,11 @@
 """`rally instructions`: text that is part of every prompt."""
 
-import shlex
-import subprocess
 from pathlib import Path
 
 import click
 
 from mittelo.cli.output import say
-from mittelo.errors import MitteloError, UsageError
+from mittelo.errors import UsageError
 
 HEADER = "<!-- What every agent should know about this project: goals, rules, commands. -->\n"
 
@@ -30,23 +28,14 @@ def show() -> None:
 @command.command("edit")
 def edit() -> None:
     """Open the project instructions in your editor."""
-    from mittelo.config.load import editor
+    from mittelo.cli.editing import open_editor
 
     path = _path()
     if not path.parent.is_dir():
         raise UsageError(f"There is no {path.parent}.", "Run: rally init")
     if not path.exists():
         path.write_text(HEADER)
-    try:
-        words = shlex.split(editor())
-    except ValueError as error:
-        raise UsageError(f"EDITOR is not a command: {error}.", "Set EDITOR.") from error
-    try:
-        code = subprocess.run([*words, str(path)], check=False).returncode
-    except (FileNotFoundError, PermissionError) as error:
-        raise UsageError(f"The editor {words[0]!r} cannot be started.", "Set EDITOR.") from error
-    if code:
-        raise MitteloError(f"The editor {words[0]!r} ended with code {code}.")
+    open_editor(path)
 
 
 def _path() -> Path:

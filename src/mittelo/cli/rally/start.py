@@ -99,6 +99,7 @@ def _decode(raw: bytes, source: str) -> str:
 
 
 def _asker(*, reads_stdin: bool) -> "Asker":
+    from mittelo.rally.roster import shown_mix
     from mittelo.rally.start import Asker
 
     def resume(relay: "RelayRecord") -> bool:
@@ -108,13 +109,27 @@ def _asker(*, reads_stdin: bool) -> "Asker":
                 "Say --resume or --new.",
             )
         done = f"{relay.completed_iterations}/{relay.target_iterations}"
-        title = f"Unfinished relay #{relay.id} at iteration {done} (mix: {relay.agent_mix})"
+        mix = shown_mix(relay.agent_mix)
+        title = f"Unfinished relay #{relay.id} at iteration {done} (mix: {mix})"
         return _choose(title, "resume", "new")
 
     def keep_mix(relay: "RelayRecord", mix: str) -> bool:
-        return _choose(f"Its mix is {relay.agent_mix}; you asked for {mix}", "keep", "overwrite")
+        kept, asked = shown_mix(relay.agent_mix), shown_mix(mix)
+        return _choose(f"Its mix is {kept}; you asked for {asked}", "keep", "overwrite")
 
-    return Asker(resume, keep_mix)
+    def go_on() -> bool:
+        return not reads_stdin and _agrees("Some routes are broken. Continue anyway?")
+
+    return Asker(resume, keep_mix, go_on)
+
+
+def _agrees(question: str) -> bool:
+    """Ask for yes or no; no answer means no."""
+    click.echo(f"{question} [y/N]: ", err=True, nl=False)
+    answer = sys.stdin.readline().strip().lower()
+    if not sys.stdin.isatty():
+        click.echo(answer or "no", err=True)
+    return answer in {"y", "yes"}
 
 
 def _choose(title: str, first: str, second: str) -> bool:

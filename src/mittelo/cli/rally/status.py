@@ -34,18 +34,23 @@ def command(as_json: bool) -> None:
         tokens = f", {spent.tokens.total:,} tokens" if spent.tokens.total else ""
         cost = f", ${spent.cost_usd:.2f}" if spent.cost_usd else ""
         say(f"{spent.runner}: {done}{tokens}{cost}")
+    for out in status.benched:
+        until = f"until {out.until}" if out.until else f"until: rally unbench {out.runner}"
+        say(f"{out.runner} sits out {until} ({out.why})")
     if status.pending_messages:
         say(f"inbox: {status.pending_messages} waiting (rally inbox list)")
     return None
 
 
 def _show_relay(status: "Status") -> None:
+    from mittelo.rally.roster import shown_mix
+
     relay, holder, active = status.relay, status.running, status.active
     if not relay:
         return say('no relay yet: rally start --iterations 3 "your task"')
     done = f"{relay.completed_iterations}/{relay.target_iterations} runs"
     how = f"running (process {holder.pid})" if holder else _ended(relay)
-    say(f"relay {relay.id}: {done} with {relay.agent_mix}, {how}")
+    say(f"relay {relay.id}: {done} with {shown_mix(relay.agent_mix)}, {how}")
     if active:
         model = f":{active.model}" if active.model else ""
         say(

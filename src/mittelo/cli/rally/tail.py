@@ -5,6 +5,7 @@ import sys
 import click
 
 from mittelo.cli.output import say
+from mittelo.errors import UsageError
 
 
 @click.command("tail")
@@ -28,6 +29,10 @@ def command(number: int, raw: bool, no_follow: bool) -> None:
     say(f"try {found.try_id} with {found.agent}: {found.path}")
     if found.session_log:
         say(f"its own log: {found.session_log}")
-    harness = load_configuration(workspace.paths).harnesses[found.agent]
+    harness = load_configuration(workspace.paths).harnesses.get(found.agent)
+    if harness is None:
+        raise UsageError(
+            f"The agent {found.agent!r} is no longer configured.", "See the bytes with --raw."
+        )
     for line in told(workspace, found, harness, follow=not no_follow):
         say(line)

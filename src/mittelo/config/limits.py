@@ -1,0 +1,47 @@
+"""The numbers of `[reliability]` as they are used: too small ones and contradictions mended."""
+
+from msgspec import Struct
+
+from mittelo.config.schema import Reliability
+
+MIN_TIMEOUT = 300
+
+
+class Timeouts(Struct, frozen=True):
+    """Seconds that a run, a try and a handoff may take."""
+
+    run: int
+    try_: int
+    handoff: int
+
+
+def timeouts(asked: Reliability) -> tuple[Timeouts, dict[str, str]]:
+    """Return the timeouts in use, and for each key that was changed a sentence on it."""
+    notes: dict[str, str] = {}
+    run = _at_least("run_timeout_secs", asked, notes)
+    try_ = _at_least("try_timeout_secs", asked, notes)
+    handoff = _at_least("handoff_timeout_secs", asked, notes)
+    bound = min(run, try_)
+    if handoff >= bound:
+        lower = bound if bound == MIN_TIMEOUT else bound - 1
+        if asked.handoff_timeout_secs >= MIN_TIMEOUT and lower != handoff:
+            notes["handoff_timeout_secs"] = (
+                f"reliability.handoff_timeout_secs = {asked.handoff_timeout_secs} is not below "
+                f"the limits of run and try; {lower} is used."
+            )
+        handoff = lower
+    return Timeouts(run, try_, handoff), notes
+
+
+def _at_least(name: str, asked: Reliability, notes: dict[str, str]) -> int:
+    value = int(getattr(asked, name))
+    if value <= 0:
+        return int(getattr(Reliability(), name))
+    if value < MIN_TIMEOUT:
+        notes[name] = f"reliability.{name} = {value} is too short; {MIN_TIMEOUT} is used."
+    return max(value, MIN_TIMEOUT)
+
+
+def retry_budget(asked: Reliability) -> int:
+    """Return how many attempts a run has; nothing sensible asked for means the default."""
+    return asked.retry_budget if asked.retry_budget > 0 else Reliability().retry_budget

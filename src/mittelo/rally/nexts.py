@@ -1,0 +1,123 @@
+"""Who runs next in a lane, and why: the scheduler's own answer, entry by entry."""
+
+import time
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from mittelo.config.limits import retry_budget
+from mittelo.config.load import Configuration
+from mittelo.core.relays import Relay, Started, StartTry, resume, step
+from mittelo.core.routes import Lane, Slot
+from mittelo.core.standings import Bench, benches_at
+from mittelo.rally.roster import Wanted, lane_of, never_ready, shown_mix, stored_mix
+from mittelo.rally.unfinished import resumable
+from mittelo.repo.workspace import Workspace, instant
+
+
+class Candidate(Struct):
+    """One place of the lane: who stands there, and how it stands with it."""
+
+    entry: str
+    runner: str
+    harness: str
+    model: str
+    effort: str
+    quota: str
+    state: str
+    why: str
+    until: str = ""
+
+
+class Next(Struct):
+    """Who serves the next run of a relay; `runner` is "" when nobody can now."""
+
+    lane: str
+    mix: str
+    relay: int
+    run: int
+    runner: str
+    why: str
+    candidates: list[Candidate]
+
+
+def find_next(workspace: Workspace, configuration: Configuration, wanted: Wanted) -> Next:
+    """Return who comes next in the unfinished relay, else in one that would start now."""
+    relay = None if wanted.role else resumable(workspace.relays.read())
+    mix = relay.agent_mix if relay else stored_mix([], configuration)
+    if relay:
+        wanted = Wanted(relay.role, relay.effort)
+    lane = lane_of(mix, configuration, wanted)
+    benches = {
+        **benches_at(workspace.standings.read(), time.time()),
+        **never_ready(lane, configuration),
+    }
+    number = relay.id if relay else 0
+    tries = [made for made in workspace.tries.read() if made.relay_id == number]
+    budget = retry_budget(configuration.settings.reliability)
+    target = relay.target_iterations if relay else 1
+    fresh = Relay(target, budget, lane, benches=benches)
+    return _answer(resume(fresh, tries), shown_mix(mix), number)
+
+
+def _answer(at: Relay, mix: str, relay: int) -> Next:
+    after, effects = step(replace(at, now=time.time()), Started())
+    start = next((effect for effect in effects if isinstance(effect, StartTry)), None)
+    slot = after.slot if start else None
+    states = [_candidate(at, place, slot) for place in at.lane.slots()]
+    if start:
+        why = _why(at, after.lane, slot) if not at.attempt else "the run goes on with its runner"
+    else:
+        why = "; ".join(str(getattr(effect, "why", "")) for effect in effects)
+    return Next(
+        lane=at.lane.name,
+        mix=mix,
+        relay=relay,
+        run=start.run if start else at.run + 1,
+        runner=start.runner.label if start else "",
+        why=why,
+        candidates=states,
+    )
+
+
+def _why(at: Relay, after: Lane, slot: Slot | None) -> str:
+    """Return why the scheduler chose this place."""
+    if slot is None:
+        return ""
+    entry = after.entries[slot[0]]
+    if slot[0] == at.lane.at and after.picks > 1:
+        return (
+            f"it stays: run {after.picks} of {entry.quota or 'as many as it can without failing'}"
+        )
+    if at.lane.at < 0:
+        return "it is the first that can serve"
+    if slot[0] > at.lane.at:
+        return "its turn comes after the last one"
+    return "a new cycle begins"
+
+
+def _candidate(at: Relay, place: Slot, chosen: Slot | None) -> Candidate:
+    entry, runner = at.lane.entries[place[0]], at.lane.runner(place)
+    bench = at.benches.get(runner.key)
+    state, why = _state(at, place, bench)
+    if place == chosen:
+        state = "next"
+    return Candidate(
+        entry=str(entry),
+        runner=runner.label,
+        harness=runner.harness,
+        model=runner.model,
+        effort=runner.effort,
+        quota=str(entry.quota or ""),
+        state=state,
+        why=why,
+        until=instant(bench.until if bench else None),
+    )
+
+
+def _state(at: Relay, place: Slot, bench: Bench | None) -> tuple[str, str]:
+    if bench:
+        return ("out" if bench.for_good else "benched"), bench.why
+    if place in at.lane.failed:
+        return "failed", "its last run of this cycle failed"
+    return "ready", ""
