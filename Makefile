@@ -50,6 +50,7 @@ format: $(VENV)/ready  ## put the code into shape
 
 bench: $(VENV)/ready  ## measure start-up, the relay's own time and the cost of supervising
 	@$(BIN)/python benchmarks/relay.py
+	@$(BIN)/python benchmarks/routes.py
 
 lock: $(VENV)/ready  ## compile requirements/dev.txt anew
 	@$(PIP) install uv
