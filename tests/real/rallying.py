@@ -23,6 +23,11 @@ RALLY = Path(sys.executable).with_name("rally")
 Record = TypeVar("Record")
 
 
+def _surprising(errors: str) -> str:
+    """Leave out the warning that every test with one agent gets."""
+    return "".join(line for line in errors.splitlines(True) if "no fallback" not in line)
+
+
 @dataclass(frozen=True)
 class Ended:
     """What a finished command left."""
@@ -47,7 +52,7 @@ class Running:
     def wait(self, seconds: float) -> Ended:
         """Return how it ended; it must do so within these seconds."""
         code = self._process.wait(seconds)
-        return Ended(code, self._output.read_text(), self._errors.read_text())
+        return Ended(code, self._output.read_text(), _surprising(self._errors.read_text()))
 
 
 @dataclass(frozen=True)
