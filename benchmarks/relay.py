@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from mittelo.core.stalls import Patience
 from mittelo.core.tries import Limits
 from mittelo.harness.claude import Claude
 from mittelo.proc.child import Launch
@@ -73,7 +74,8 @@ def supervise(program: str, folder: Path) -> tuple[float, float, float]:
         stdout=str(folder / "out"),
         stderr=str(folder / "err"),
     )
-    supervisor = Supervisor(Claude(), launch, "", Limits())
+    limits = Limits(patience=Patience(900.0))
+    supervisor = Supervisor(Claude(), launch, "", limits, str(folder / "netstat"))
     before = resource.getrusage(resource.RUSAGE_SELF)
     began = time.perf_counter()
     supervisor.run(ignore)

@@ -110,7 +110,7 @@ def test_completion_scripts_are_printed(place: Place, shell: str) -> None:
 
 def test_completion_completes_commands(place: Place) -> None:
     place.env = {"_RALLY_COMPLETE": "bash_complete", "COMP_WORDS": "rally st", "COMP_CWORD": "1"}
-    assert place.rally().out.split() == ["plain,start", "plain,status"]
+    assert place.rally().out.split() == ["plain,start", "plain,status", "plain,stop"]
 
 
 def test_a_reader_that_goes_away_is_no_error(place: Place) -> None:

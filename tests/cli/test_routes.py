@@ -5,7 +5,7 @@ import signal
 from typing import Any
 
 import pytest
-from lanes import agents, cut, hanging, install, runs, when
+from lanes import agents, cut, install, runs, when
 from support import Place, wait_until
 
 LANES = '[routes]\ndefault = ["a", "b", "c"]\nSenior = ["c:1", "a:2"]\n'
@@ -154,7 +154,7 @@ def test_a_sound_lane_is_shown_beside_a_broken_one(both: Place) -> None:
     code, out, err = check(both, '[routes]\ndefault = ["cc", "cx"]\nplanner = ["gm"]\n')
     assert code == 1
     assert "- default: 2 entries" in out
-    assert "- planner" not in out
+    assert "- planner: broken" in out
     assert "'planner'" in err
 
 
@@ -404,7 +404,7 @@ def test_the_data_holds_what_the_words_say(both: Place) -> None:
     settings = '[routes]\nplanner = ["cc", "gm"]\n[reasoning]\nplanner = "odd"\n'
     found = checked(both, settings)
     assert set(found) == {
-        *("lanes", "providers", "roles"),
+        *("lanes", "broken", "providers", "roles"),
         *("errors", "warnings", "infos", "advisories"),
     }
     both.configure(settings)
@@ -552,13 +552,12 @@ def test_the_next_runner_is_right_between_two_runs(place: Place) -> None:
 
 def test_the_next_runner_of_a_relay_that_failed_is_whom_resume_picks(place: Place) -> None:
     agents(place, "ab", '[routes]\ndefault = ["b", "a"]\n')
-    when(place, "hanging", [1])
-    with hanging(place, "-i", "2", "-a", "a", "x"):
-        place.rally("bench", "a")
-        (place.root / ".git/go").touch()
-        wait_until(lambda: place.relays()[0].ended_at, "the end of the relay")
+    agent = place.root / ".git/agent"
+    sound = agent.read_text()
+    agent.write_text("echo invalid api key >&2; exit 1\n")
+    assert place.rally("start", "-i", "2", "-a", "a", "x").code == 1
     assert place.relays()[0].ended_how == "failed"
-    place.rally("unbench", "a")
+    agent.write_text(sound)
     found = next_of(place)
     assert place.rally("start", "--resume").code == 0
     assert place.tries()[1].relay_id == 1

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from tests.config.configs import configured
 
 from mittelo.config.findings import Gravity
-from mittelo.config.limits import MIN_TIMEOUT, Timeouts, retry_budget, timeouts
+from mittelo.config.limits import MIN_TIMEOUT, Timeouts, retry_budget, stall_threshold, timeouts
 from mittelo.config.schema import Reliability
 
 RUN, TRY, HANDOFF = "run_timeout_secs", "try_timeout_secs", "handoff_timeout_secs"
@@ -62,3 +62,10 @@ def test_timeouts_never_fall_below_the_least_nor_a_handoff_above_the_others(
 @pytest.mark.parametrize(("asked", "used"), [(-1, 5), (0, 5), (1, 1), (9, 9)])
 def test_a_run_has_at_least_one_attempt(asked: int, used: int) -> None:
     assert retry_budget(Reliability(retry_budget=asked)) == used
+
+
+@pytest.mark.parametrize(("asked", "used"), [(-1, 900), (0, 900), (3, 3), (60, 60), (5000, 5000)])
+def test_silence_is_borne_for_a_while_even_when_nothing_sensible_is_asked(
+    asked: int, used: int
+) -> None:
+    assert stall_threshold(Reliability(stall_threshold_secs=asked)) == used

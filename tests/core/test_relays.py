@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from mittelo.core.mixes import Quota
 from mittelo.core.records import Outcome, TryRecord
 from mittelo.core.relays import (
+    LOOK_AGAIN,
     BenchesRead,
     Effect,
     End,
@@ -254,9 +255,16 @@ def test_a_bench_that_should_be_over_is_not_waited_for_backwards() -> None:
     ]
 
 
-def test_a_relay_ends_when_all_sit_out_and_none_comes_back_by_itself() -> None:
-    assert play(relay(1, 1, A, B), benched(A, B, bench=CALLED_OUT), Started()) == [
-        End(Ending.FAILED, "all agents unavailable (by hand)")
+def test_a_relay_waits_for_the_user_who_sent_all_to_the_bench() -> None:
+    [wait] = play(relay(1, 1, A, B), benched(A, B, bench=CALLED_OUT), Started())
+    assert isinstance(wait, Wait)
+    assert (wait.why, wait.seconds) == ("by hand", LOOK_AGAIN)
+
+
+def test_a_relay_ends_when_nobody_can_ever_come_back() -> None:
+    gone = Bench("not installed", for_good=True)
+    assert play(relay(1, 1, A, B), benched(A, B, bench=gone), Started()) == [
+        End(Ending.FAILED, "all agents unavailable (not installed)")
     ]
 
 
@@ -376,7 +384,7 @@ def test_any_history_of_tries_ends_or_asks_for_one_next_thing(
         start = effects[-1]
         assert isinstance(start, StartTry)
         assert (start.run, start.attempt) not in attempts
-        assert start.attempt <= budget
+        assert start.attempt >= 1
         attempts.add((start.run, start.attempt))
         state, effects = step(state, result)
     assert state.done <= target
@@ -520,7 +528,7 @@ def test_whatever_happens_a_relay_knows_what_comes_next(
         assert past.state.done <= target
         assert (past.state.done == target) == (last == End(Ending.COMPLETE))
         if isinstance(last, StartTry):
-            assert last.attempt <= budget
+            assert past.state.spent <= budget
             assert last.run - runs in ({1} if last.attempt == 1 else {0})
             runs = last.run
 

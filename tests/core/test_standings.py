@@ -88,7 +88,7 @@ def test_the_order_in_the_file_counts_and_not_the_timestamp() -> None:
     assert benches_at([early, late], NOON) == {}
 
 
-@pytest.mark.parametrize("what", ["", "paused", "frozen", "probation", "BENCHED", "unfrozen"])
+@pytest.mark.parametrize("what", ["", "thawed", "probation", "BENCHED", "unfrozen"])
 def test_an_event_of_an_unknown_kind_sends_nobody_to_the_bench(what: str) -> None:
     assert benches_at([happened(what)], NOON) == {}
 

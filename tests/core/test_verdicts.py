@@ -52,7 +52,7 @@ def test_a_passing_error_does_not_fail_a_run_that_succeeds() -> None:
 
 def test_an_exit_code_fails_with_what_the_cli_said() -> None:
     found = verdict(Erred("invalid key"), finish=Finish(145), exit_meaning="HTTP 401")
-    assert found.reason == "harness error: exit 145 (HTTP 401): invalid key"
+    assert found.reason == "auth/proxy error: exit 145 (HTTP 401): invalid key"
 
 
 def test_an_exit_code_without_events_is_explained_by_stderr() -> None:

@@ -140,15 +140,14 @@ def test_a_wait_for_the_bench_can_be_stopped_and_resumed(place: Place) -> None:
     assert served(place) == "a"
 
 
-def test_a_relay_whose_runners_do_not_come_back_by_themselves_ends_with_a_word(
-    place: Place,
-) -> None:
+def test_a_relay_waits_for_whom_only_the_user_can_call_back(place: Place) -> None:
     agents(place, "a")
     place.rally("bench", "a", "--why", "gone fishing")
-    done = started(place, "-i", "1", "-a", "a")
-    assert (done.code, served(place)) == (1, "")
-    assert "all agents unavailable" in done.err
-    assert "gone fishing" in done.err
+    process = place.begin("start", "-i", "1", "-a", "a", "x")
+    wait_until(lambda: "gone fishing" in place.relay_log(), "the wait")
+    assert place.rally("unbench", "a").code == 0
+    assert process.wait(30) == 0
+    assert served(place) == "a"
 
 
 def test_the_next_attempt_of_a_run_keeps_to_the_bench(place: Place) -> None:

@@ -34,71 +34,66 @@ def rally(rally: Rally, cli: RealCli) -> Rally:
 
 
 @pytest.mark.parametrize(
-    ("cli", "refused", "code", "said"),
+    ("cli", "refused", "code", "category", "said"),
     [
-        pytest.param(Claude, NO_CREDIT, 1, "Credit balance is too low", id="claude-no-credit"),
-        pytest.param(Claude, NO_LOGIN, 1, "Invalid API key", id="claude-no-login"),
-        pytest.param(Codex, NO_MODEL, 1, "The model `gpt-5.5` does not exist.", id="codex"),
-        pytest.param(Gemini, NO_PERMISSION, 147, "The caller may not.", id="gemini"),
-        pytest.param(OpenCode, NO_KEY, 1, "Incorrect API key provided", id="opencode"),
+        pytest.param(Claude, NO_LOGIN, 1, "auth_or_proxy", "Invalid API key", id="claude"),
+        pytest.param(Codex, NO_MODEL, 1, "invalid_model", "does not exist.", id="codex"),
+        pytest.param(Gemini, NO_PERMISSION, 147, "auth_or_proxy", "may not.", id="gemini"),
+        pytest.param(OpenCode, NO_KEY, 1, "auth_or_proxy", "Incorrect API key", id="opencode"),
     ],
     indirect=["cli"],
 )
-def test_what_the_cli_says_of_its_failure_is_on_record(
-    cli: RealCli, rally: Rally, model: MockModel, refused: Status, code: int, said: str
+def test_a_refusal_that_nothing_will_change_ends_a_relay_without_another_agent_at_once(
+    cli: RealCli,
+    rally: Rally,
+    model: MockModel,
+    refused: Status,
+    code: int,
+    category: str,
+    said: str,
 ) -> None:
     model.fault(refused)
+    rally.init()
+    ended = rally.start("--new", "--iterations=1", f"--agent={cli.agent}", TASK)
+    (made,) = rally.tries
+    assert (made.outcome, made.completed, made.exit_code) == ("failed", False, code)
+    assert made.category == category
+    assert f"exit {code}" in made.fail_reason
+    assert said in made.fail_reason
+    assert made.evidence
+    assert made.evidence.source == "event"
+    assert made.session_id
+    assert (made.files_changed, made.commit_hash) == ([], "")
+    assert ended.code == 1
+    assert "all agents unavailable" in ended.errors
+    assert rally.relays[0].ended_why.startswith("all agents unavailable")
+    assert rally.git("status", "--porcelain") == []
+
+
+@pytest.mark.parametrize("cli", [Claude], indirect=True, ids=["claude"])
+def test_who_has_no_credit_left_is_waited_for(cli: RealCli, rally: Rally, model: MockModel) -> None:
+    model.fault(NO_CREDIT)
     rally.init(ONE_ATTEMPT)
     with rally.starting("--new", "--iterations=1", f"--agent={cli.agent}", TASK) as command:
         wait_until(lambda: rally.tries)
         command.send(signal.SIGINT)
         ended = command.wait(8)
     (made,) = rally.tries
-    assert (made.outcome, made.completed, made.exit_code) == ("failed", False, code)
-    assert made.fail_reason.startswith(f"harness error: exit {code}")
-    assert said in made.fail_reason
-    assert made.session_id
-    assert (made.files_changed, made.commit_hash) == ([], "")
+    assert made.category == "usage_limit"
+    assert "Credit balance is too low" in made.fail_reason
     assert ended.code == 130
-    assert made.fail_reason in ended.output
     assert rally.relays[0].ended_at == ""
-    assert rally.git("status", "--porcelain") == []
 
 
 @pytest.mark.parametrize("cli", [Codex], indirect=True, ids=["codex"])
-def test_a_failed_run_stays_failed_when_the_relay_is_stopped_afterwards(
-    cli: RealCli, rally: Rally, model: MockModel
-) -> None:
-    model.fault(NO_MODEL)
-    rally.init(ONE_ATTEMPT)
-    with rally.starting("--new", "--iterations=1", f"--agent={cli.agent}", TASK) as command:
-        wait_until(lambda: rally.tries)
-        command.send(signal.SIGINT)
-        assert "0 passed  │  1 failed" in command.wait(8).output
-
-
-@pytest.mark.parametrize("cli", [Codex], indirect=True, ids=["codex"])
-def test_a_relay_gives_up_when_no_agent_comes_back(
-    cli: RealCli, rally: Rally, model: MockModel
-) -> None:
-    model.fault(NO_MODEL)
-    rally.init(ONE_ATTEMPT)
-    ended = rally.start("--new", "--iterations=1", f"--agent={cli.agent}", TASK)
-    assert ended.code == 1
-    assert "Relay failed" in ended.output
-    assert "all agents unavailable" in ended.errors
-    assert [made.run_id for made in rally.tries] == [1, 2, 3]
-    (relay,) = rally.relays
-    assert relay.ended_at
-    assert relay.ended_why.startswith("all agents unavailable")
-
-
-@pytest.mark.parametrize("cli", [Codex], indirect=True, ids=["codex"])
-def test_a_failed_relay_goes_on_when_the_model_is_well_again(
+def test_another_agent_takes_the_same_run_over(
     cli: RealCli, rally: Rally, model: MockModel
 ) -> None:
     model.fault(NO_MODEL, times=1)
-    rally.init(ONE_ATTEMPT)
-    ended = rally.start("--new", "--iterations=1", f"--agent={cli.agent}", TASK)
+    rally.init('[harness.other]\ncommand = ["sh", "-c", "date > made; echo made it"]\n')
+    ended = rally.start("--new", "--iterations=1", f"--agent={cli.agent} other", TASK)
     assert ended.code == 0, ended
-    assert [(made.run_id, made.completed) for made in rally.tries] == [(1, False), (2, True)]
+    assert [(made.run_id, made.attempt_number, made.agent_type) for made in rally.tries] == [
+        (1, 1, "codex"),
+        (1, 2, "other"),
+    ]

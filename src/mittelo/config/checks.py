@@ -1,8 +1,12 @@
 """What is wrong with the settings as a whole, once all layers are laid together."""
 
+import difflib
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from msgspec.structs import asdict
 
 from mittelo.config.findings import Finding, Gravity, Key
 from mittelo.config.limits import timeouts
@@ -11,6 +15,7 @@ from mittelo.config.models import Catalogue
 from mittelo.config.reasoning import check_preference
 from mittelo.config.schema import HarnessTable, Settings
 from mittelo.core.mixes import parse_entry
+from mittelo.core.notices import Happening
 from mittelo.errors import UsageError
 from mittelo.harness.registry import BUILT_IN
 
@@ -28,11 +33,13 @@ def check_harnesses(settings: Settings, raw: Mapping[str, Any]) -> Iterator[Find
 
 
 def check_settings(catalogue: Catalogue) -> Iterator[Finding]:
-    """Yield what is wrong with numbers, roles, reasoning and the default mix."""
+    """Yield what is wrong with numbers, events, roles, reasoning and the default mix."""
     settings = catalogue.settings
     _, notes = timeouts(settings.reliability)
     for name, note in notes.items():
         yield Finding(Gravity.NOTE, ("reliability", name), note)
+    yield from _budget(settings)
+    yield from _notify(settings)
     yield from _same_names(settings.routes, "routes", Gravity.LANE)
     yield from _same_names(settings.reasoning, "reasoning", Gravity.ERROR)
     yield from _routes(catalogue)
@@ -73,6 +80,27 @@ def _tui_note(name: str, command: list[str]) -> Iterator[Finding]:
         what = f"[harness.{name}] starts opencode in TUI mode, which never exits."
         todo = 'Use the built-in agent op, or command = ["opencode", "run", …].'
         yield Finding(Gravity.NOTE, ("harness", name, "command"), what, todo)
+
+
+def _budget(settings: Settings) -> Iterator[Finding]:
+    for name, limit in asdict(settings.budget).items():
+        if not 0 <= limit < math.inf:
+            what = f"budget.{name} = {limit} is no budget."
+            todo = "Give a number above 0, or 0 for no limit."
+            yield Finding(Gravity.ERROR, ("budget", name), what, todo)
+
+
+def _notify(settings: Settings) -> Iterator[Finding]:
+    notify = settings.notify
+    if notify.command and not notify.command[0].strip():
+        what = "notify.command names no program."
+        yield Finding(Gravity.ERROR, ("notify", "command"), what, "Name one, or remove it.")
+    for word in notify.events:
+        if word not in {*Happening}:
+            near = difflib.get_close_matches(word, [*Happening], n=1)
+            todo = f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(Happening)}."
+            what = f"notify.events: there is no event {word!r}."
+            yield Finding(Gravity.ERROR, ("notify", "events"), what, todo, item=word)
 
 
 def _same_names(names: Iterable[str], table: str, gravity: Gravity) -> Iterator[Finding]:

@@ -82,7 +82,7 @@ def amend(draft: Draft, key: Key, words: str) -> Draft:
     """
     if words.strip():
         return put(draft, key, words)
-    if key_kind(key) in {int, bool}:
+    if key_kind(key) in {int, float, bool}:
         return draft
     if is_named_by_user(key):
         return drop(draft, key)

@@ -1,5 +1,7 @@
 """Change one setting in a file of the configuration; comments and unknown keys survive."""
 
+import contextlib
+import shlex
 import tomllib
 from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
@@ -13,7 +15,7 @@ from tomlkit.items import InlineTable, Table
 
 from mittelo.config.findings import Finding, Gravity, Key, dotted
 from mittelo.config.layers import BYTE_ORDER_MARK, is_unicode, repair_word
-from mittelo.config.load import preview
+from mittelo.config.load import load_configuration, preview
 from mittelo.config.paths import WorkspacePaths, crash_folder, user_config
 from mittelo.config.schema import SCHEMA_VERSION
 from mittelo.config.shapes import key_kind, require_setting, table_kind
@@ -33,7 +35,10 @@ def set_value(paths: WorkspacePaths, path: Path, key: Key, words: str) -> object
 
     def edit(text: str) -> str:
         after = with_value(text, path, key, value)
-        for finding in faults_about(paths, path, key, after):
+        for finding in [
+            *faults_about(paths, path, key, after),
+            *new_faults(paths, path, text, after),
+        ]:
             raise UsageError(finding.what, finding.todo or "Nothing was changed.")
         return after
 
@@ -49,12 +54,15 @@ def unset_value(path: Path, key: Key) -> bool:
 def with_value(text: str, path: Path, key: Key, value: object) -> str:
     """Return the text of a file with a setting in it; `path` is for what is complained of."""
     document = _parse(text, path)
+    wanted = document.unwrap()
+    _put(wanted, key, value)
+    wanted.setdefault("schema_version", SCHEMA_VERSION)
     held: MutableMapping[str, Any] = document
     for depth in range(1, len(key)):
         held = _table_in(held, key[:depth], path)
     held[key[-1]] = value
     document.setdefault("schema_version", SCHEMA_VERSION)
-    return tomlkit.dumps(document)
+    return _checked([tomlkit.dumps(document), _with_line(text, key, value)], wanted, path)
 
 
 def without(text: str, path: Path, key: Key) -> str:
@@ -68,17 +76,61 @@ def without(text: str, path: Path, key: Key) -> str:
         way.append(inner)
     if key[-1] not in way[-1]:
         return text
+    wanted = document.unwrap()
+    _drop(wanted, key)
     del way[-1][key[-1]]
     for held, part in zip(reversed(way[:-1]), reversed(key[:-1]), strict=True):
         if held[part] or _has_comments(held[part]):
             break
         del held[part]
-    return tomlkit.dumps(document)
+    return _checked([tomlkit.dumps(document)], wanted, path)
+
+
+def _checked(texts: list[str], wanted: dict[str, Any], path: Path) -> str:
+    """Return the first text that holds what is wanted, and nothing else."""
+    for text in texts:
+        with contextlib.suppress(tomllib.TOMLDecodeError):
+            if _filled(tomllib.loads(text.removeprefix(BYTE_ORDER_MARK))) == _filled(wanted):
+                return text
+    raise UsageError(f"{path} is written in a way that is not safe to edit.", repair_word(path))
+
+
+def _with_line(text: str, key: Key, value: object) -> str:
+    """Return a text with a line of its own for a setting, before the first table."""
+    lines = text.splitlines(keepends=True)
+    at = next((n for n, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
+    made = [f"{dotted(key)} = {tomlkit.item(value).as_string()}\n"]
+    if not any(line.startswith("schema_version") for line in lines):
+        made.insert(0, f"schema_version = {SCHEMA_VERSION}\n")
+    return "".join([*lines[:at], *made, *lines[at:]])
+
+
+def _put(table: dict[str, Any], key: Key, value: object) -> None:
+    for part in key[:-1]:
+        inner = table.setdefault(part, {})
+        if not isinstance(inner, dict):
+            return
+        table = inner
+    table[key[-1]] = value
+
+
+def _drop(table: dict[str, Any], key: Key) -> None:
+    for part in key[:-1]:
+        table = table[part]
+    table.pop(key[-1], None)
+
+
+def _filled(table: dict[str, Any]) -> dict[str, Any]:
+    """Return a table without empty tables in it: they mean nothing."""
+    kept = {k: _filled(v) if isinstance(v, dict) else v for k, v in table.items()}
+    return {name: value for name, value in kept.items() if value != {}}
 
 
 def _has_comments(table: MutableMapping[str, Any]) -> bool:
     """Tell whether an emptied table still holds words of the user's; what follows it, too."""
-    return isinstance(table, Table | InlineTable) and "#" in table.as_string()
+    if not isinstance(table, Table | InlineTable):
+        return False
+    return "#" in table.as_string() or "#" in table.trivia.comment
 
 
 def faults_about(paths: WorkspacePaths, path: Path, key: Key, text: str) -> Iterator[Finding]:
@@ -86,6 +138,13 @@ def faults_about(paths: WorkspacePaths, path: Path, key: Key, text: str) -> Iter
     for finding in preview(paths, path, text, on_top=True).of(Gravity.ERROR, Gravity.LANE):
         if is_about(finding, key) and (not finding.where or finding.where.startswith(str(path))):
             yield finding
+
+
+def new_faults(paths: WorkspacePaths, path: Path, before: str, after: str) -> list[Finding]:
+    """Return what would be wrong anywhere with a new text of a file and is right with the old."""
+    old = {finding.what for finding in preview(paths, path, before).findings}
+    graver = preview(paths, path, after).of(Gravity.ERROR, Gravity.LANE)
+    return [finding for finding in graver if finding.what not in old]
 
 
 def is_about(finding: Finding, key: Key) -> bool:
@@ -118,14 +177,15 @@ def _origins(kind: object) -> set[object]:
     return {get_origin(kind), *(get_origin(option) for option in get_args(kind))}
 
 
-def _wanted(kind: object) -> str:
-    return "a whole number" if kind is int else "true or false"
+def _wanted(kind: Any) -> str:
+    return {int: "a whole number", float: "a number"}.get(kind, "true or false")
 
 
 def _list_from(key: Key, words: str) -> list[str]:
     text = words.strip()
     if not text.startswith("["):
-        return _split_commas(text)
+        parts = _split_commas(text)
+        return _split_command(key, text) if key[-1] == "command" and len(parts) == 1 else parts
     try:
         value = tomllib.loads(f"value = {text}")["value"]
         return msgspec.convert(value, list[str])
@@ -135,8 +195,29 @@ def _list_from(key: Key, words: str) -> list[str]:
         ) from error
 
 
+def _split_command(key: Key, text: str) -> list[str]:
+    """Split a command as a shell would, which it never reaches."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{dotted(key)} cannot be {text!r}: {error}.", "Write a list.") from error
+
+
 def _split_commas(text: str) -> list[str]:
     return [part.strip() for part in split_unquoted(text, ",") if part.strip()]
+
+
+def as_spelled(paths: WorkspacePaths, path: Path | None, key: Key) -> Key:
+    """Return the key of a role as a file spells it, or as any does: letter case does not count."""
+    if len(key) != 2 or key[0] not in {"routes", "reasoning"}:
+        return key
+    configuration = load_configuration(paths)
+    own = [source for source in configuration.sources if source.path == str(path)]
+    for source in [*own, *reversed(configuration.sources)] if path is None else own:
+        for name in source.table.get(key[0], {}):
+            if name.strip().casefold() == key[1].strip().casefold():
+                return key[0], name
+    return key
 
 
 def file_for(paths: WorkspacePaths, *, repo: bool) -> Path:
@@ -150,7 +231,10 @@ def _table_in(held: MutableMapping[str, Any], key: Key, path: Path) -> MutableMa
     if isinstance(inner, MutableMapping):
         return inner
     name = dotted(key)
-    raise UsageError(f"{path}: {name} is not a table.", f"Remove it: rally config unset {name}")
+    repo = " --repo" if path.parent.name == ".rally" else ""
+    raise UsageError(
+        f"{path}: {name} is not a table.", f"Remove it: rally config unset{repo} {name}"
+    )
 
 
 def change(path: Path, edit: Callable[[str], str]) -> bool:

@@ -51,7 +51,7 @@ class ConfigurationError(UsageError):
         found = [str(finding) for finding in findings]
         many = f"{len(found)} errors in the configuration:\n  " if len(found) > 1 else ""
         super().__init__(
-            many + "\n  ".join(found), "Mend it with `rally config`, check: rally routes check"
+            many + "\n  ".join(found), "Mend that (rally config), then check: rally routes check"
         )
 
 

@@ -15,6 +15,7 @@ from mittelo.config.schema import Settings
 from mittelo.errors import UsageError
 
 PREFIX = "RALLY_"
+NO_SETTINGS = {"RALLY_TEST_REAL_AGENTS", "RALLY_NO_UPDATE_CHECK", "RALLY_TELEMETRY"}
 BYTE_ORDER_MARK = "\ufeff"
 DEEPEST = 50
 
@@ -109,13 +110,16 @@ def environment_source(env: Mapping[str, str]) -> tuple[Source, list[Finding]]:
 
 
 def _is_misspelt(name: str, known: Collection[str]) -> bool:
-    sections = {variable((field,)) + "_" for field in Settings.__struct_fields__}
-    return name not in known and name.startswith(tuple(sections))
+    return name.startswith(PREFIX) and name not in known and name not in NO_SETTINGS
 
 
 def _unknown(name: str, known: Collection[str]) -> Finding:
-    near = difflib.get_close_matches(name, known, n=1)
-    todo = f"Did you mean {near[0]}?" if near else "It is ignored."
+    tables = {variable((field,)) + "_" for field in ("routes", "reasoning", "providers", "harness")}
+    if name.startswith(tuple(tables)):
+        todo = "Routes, reasoning, providers and harnesses are set in files alone."
+    else:
+        near = difflib.get_close_matches(name, known, n=1)
+        todo = f"Did you mean {near[0]}?" if near else "It is ignored."
     return Finding(Gravity.NOTE, (), f"no setting has the variable {name}.", todo)
 
 

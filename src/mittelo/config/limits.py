@@ -1,8 +1,9 @@
-"""The numbers of `[reliability]` as they are used: too small ones and contradictions mended."""
+"""Numbers of the settings as they are used: too small ones and contradictions mended."""
 
 from msgspec import Struct
 
-from mittelo.config.schema import Reliability
+from mittelo.config.schema import Budget, Reliability
+from mittelo.core.budgets import Amount, Scope
 
 MIN_TIMEOUT = 300
 
@@ -45,3 +46,23 @@ def _at_least(name: str, asked: Reliability, notes: dict[str, str]) -> int:
 def retry_budget(asked: Reliability) -> int:
     """Return how many attempts a run has; nothing sensible asked for means the default."""
     return asked.retry_budget if asked.retry_budget > 0 else Reliability().retry_budget
+
+
+def stall_threshold(asked: Reliability) -> int:
+    """Return the seconds an agent may be silent; nothing sensible asked for means the default."""
+    default = Reliability().stall_threshold_secs
+    return asked.stall_threshold_secs if asked.stall_threshold_secs > 0 else default
+
+
+def budgets(asked: Budget) -> dict[Scope, Amount]:
+    """Return what each may use; where nothing is asked for, or less, there is no limit."""
+    return {
+        Scope.TRY: _amount(asked.try_usd, asked.try_tokens),
+        Scope.RUN: _amount(asked.run_usd, asked.run_tokens),
+        Scope.RELAY: _amount(asked.relay_usd, asked.relay_tokens),
+        Scope.DAY: _amount(asked.day_usd, asked.day_tokens),
+    }
+
+
+def _amount(usd: float, tokens: int) -> Amount:
+    return Amount(max(0.0, usd), max(0, tokens))

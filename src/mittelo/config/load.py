@@ -21,6 +21,7 @@ from mittelo.config.shapes import shaped
 from mittelo.core.routes import Key as RunnerKey
 from mittelo.harness.base import Harness
 from mittelo.harness.registry import all_harnesses
+from mittelo.log import warn
 
 
 class Configuration(Struct, frozen=True):
@@ -51,6 +52,12 @@ class Configuration(Struct, frozen=True):
         wrong = self.of(Gravity.ERROR, *([Gravity.LANE] if lanes else []))
         if wrong:
             raise ConfigurationError(wrong)
+
+    def warn_of_version(self) -> None:
+        """Say that a file is of another version, in a command that tells of nothing else."""
+        for finding in self.of(Gravity.NOTE):
+            if finding.key == ("schema_version",):
+                warn(str(finding))
 
     def quota_scope(self, runner: RunnerKey) -> str:
         """Return what a usage limit on a runner covers."""

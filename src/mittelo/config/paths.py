@@ -121,6 +121,10 @@ class DataPaths(Struct, frozen=True):
         """Return the stderr of a try."""
         return self.tries / f"try-{try_id}.stderr.log"
 
+    def netstat(self, try_id: int) -> Path:
+        """Return what was seen of the processes of a try."""
+        return self.tries / f"try-{try_id}.netstat.jsonl"
+
     def prompt(self, try_id: int) -> Path:
         """Return the prompt of a try."""
         return self.tries / f"try-{try_id}.prompt.md"

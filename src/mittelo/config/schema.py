@@ -49,6 +49,26 @@ class Reliability(Struct, frozen=True):
     recent_context_char_limit: int = 6000
 
 
+class Budget(Struct, frozen=True):
+    """`[budget]`: US dollars and tokens that a try, run, relay or day may use; 0 means any."""
+
+    try_usd: float = 0.0
+    run_usd: float = 0.0
+    relay_usd: float = 0.0
+    day_usd: float = 0.0
+    try_tokens: int = 0
+    run_tokens: int = 0
+    relay_tokens: int = 0
+    day_tokens: int = 0
+
+
+class Notify(Struct, frozen=True):
+    """`[notify]`: a program that is told what a relay came to; no events mean all of them."""
+
+    command: list[str] = []
+    events: list[str] = []
+
+
 class HarnessTable(Struct, frozen=True):
     """`[harness.NAME]`: a CLI of the user's own, or model names for a built-in one."""
 
@@ -84,6 +104,8 @@ class Settings(Struct, frozen=True):
     free_run: FreeRun = field(default_factory=FreeRun)
     laps: Laps = field(default_factory=Laps)
     reliability: Reliability = field(default_factory=Reliability)
+    budget: Budget = field(default_factory=Budget)
+    notify: Notify = field(default_factory=Notify)
     routes: dict[str, list[str]] = {}
     reasoning: dict[str, str] = {}
     providers: dict[str, list[str] | ProviderTable] = {}
@@ -94,7 +116,6 @@ UNUSED = {
     ("laps", "instructions_file"): "queues are not worked yet",
     ("reliability", "run_timeout_secs"): "only tries are timed yet",
     ("reliability", "handoff_timeout_secs"): "only tries are timed yet",
-    ("reliability", "stall_threshold_secs"): "stalls are not watched for yet",
-    ("reliability", "liveness_probe"): "stalls are not watched for yet",
+    ("reliability", "liveness_probe"): "no agent is asked yet whether it lives",
 }
 """Settings that are read and checked, and that nothing obeys yet; whoever sets one is told."""

@@ -150,7 +150,8 @@ def _kinds_in_words(match: re.Match[str]) -> str:
 
 def _unknown(key: Key) -> Finding:
     near = nearest_key(key)
-    todo = f"Did you mean {near}?" if near else "It is ignored."
+    otherwise = "Remove it." if key[0] == "providers" else "It is ignored."
+    todo = f"Did you mean {near}?" if near else otherwise
     gravity = Gravity.ERROR if key[0] == "providers" else Gravity.NOTE
     return Finding(gravity, key, f"unknown key {dotted(key)}.", todo)
 

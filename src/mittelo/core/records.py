@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
+from mittelo.core.faults import Evidence
 from mittelo.core.signs import Tokens
 
 VERSION = 1
@@ -24,6 +25,7 @@ class Outcome(StrEnum):
     COMPLETED = "completed"
     HANDOFF_REQUESTED = "handoff_requested"
     RUN_TIMEOUT = "run_timeout"
+    HANDOFF_TIMEOUT = "handoff_timeout"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     CANCELLED = "cancelled"
@@ -39,8 +41,25 @@ class Outcome(StrEnum):
         return self in {Outcome.INTERRUPTED, Outcome.CANCELLED}
 
 
+class LaneMark(Struct, omit_defaults=True, kw_only=True):
+    """Where the scheduler stood when a try began; `of` tells the lane that this holds for."""
+
+    of: str
+    entry: int
+    choice: int = 0
+    picks: int = 1
+    failed: list[tuple[int, int]] = []
+    cursors: dict[int, int] = {}
+    failures: int = 0
+    fruitless: int = 0
+    spent: int = 1
+
+
 class TryRecord(Struct, omit_defaults=True, kw_only=True):
-    """One invocation of an agent CLI, in `.rally/state/tries.jsonl`."""
+    """One invocation of an agent CLI, in `.rally/state/tries.jsonl`.
+
+    `ended_by` tells why we ended it ourselves, "" when it exited.
+    """
 
     v: int = field(default_factory=_version)
     id: int
@@ -67,6 +86,13 @@ class TryRecord(Struct, omit_defaults=True, kw_only=True):
     resumed_session: str = ""
     session_log: str = ""
     fail_reason: str = ""
+    category: str = ""
+    evidence: Evidence | None = None
+    decided: str = ""
+    ended_by: str = ""
+    handoff_only: bool = False
+    tree: str = ""
+    mark: LaneMark | None = None
     exit_code: int | None = None
     runtime_ms: int = 0
     tool_calls: int = 0
@@ -147,6 +173,7 @@ class RunState(Struct, omit_defaults=True, kw_only=True):
     active_role: str = ""
     active_resumed_session: str = ""
     active_head: str = ""
+    active_mark: LaneMark | None = None
     active_log_path: str = ""
     active_started_at: str = ""
 

@@ -1,13 +1,16 @@
 """The life of a relay: which try comes next, when to wait, when it is over."""
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import assert_never
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mittelo.core.records import Outcome, TryRecord
+from mittelo.core.faults import Category
+from mittelo.core.records import LaneMark, Outcome, TryRecord
 from mittelo.core.routes import (
     Lane,
     Runner,
@@ -23,6 +26,20 @@ from mittelo.core.standings import Benches, earliest_return
 
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0)
 CYCLE_SECONDS = (5.0, 30.0)
+LOOK_AGAIN = 86400.0
+"""How long to wait at once for somebody who only the user can call back."""
+
+END_OF_RUN = "end of run"
+SAME_FAILURES = 3
+BACK_AND_FORTH = 4
+FRESH = {
+    Category.CONTEXT_TOO_LONG,
+    Category.CONTENT_REFUSAL,
+    Category.SESSION_LOST,
+    Category.AGENT_ERROR,
+    Category.UNIDENTIFIED_ISSUE,
+}
+"""Failures after which the conversation is not worth going on with."""
 
 
 class Ending(StrEnum):
@@ -40,7 +57,9 @@ class Started(Struct, frozen=True, tag="started"):
 class TryEnded(Struct, frozen=True, tag="try_ended"):
     """A try is over. `session` is what the CLI called its session, "" where it cannot resume.
 
-    `retryable`: the same runner may do better at once. `stuck`: no runner can.
+    `retryable`: the same runner may do better at once. `stuck`: no runner can. `tree` stands for
+    the state of the work tree, "" where it is not known. `cancelled_by`: who ended it, and how.
+    `spent` tells which budget of its run is used up.
     """
 
     outcome: Outcome
@@ -49,6 +68,26 @@ class TryEnded(Struct, frozen=True, tag="try_ended"):
     retryable: bool = True
     stuck: bool = False
     reason: str = ""
+    category: Category | None = None
+    tree: str = ""
+    cancelled_by: str = ""
+    spent: str = ""
+
+
+class Resumed(Struct, frozen=True, tag="resumed"):
+    """The user lets a relay go on that he held."""
+
+
+class BudgetSpent(Struct, frozen=True, tag="budget_spent"):
+    """A budget of money or tokens would be passed by another try."""
+
+    why: str
+
+
+class RunBudgetSpent(Struct, frozen=True, tag="run_budget_spent"):
+    """The budget of the current run leaves nothing for another try."""
+
+    why: str
 
 
 class WaitOver(Struct, frozen=True, tag="wait_over"):
@@ -66,7 +105,16 @@ class BenchesRead(Struct, frozen=True, tag="benches_read"):
     now: float
 
 
-Event = Started | TryEnded | WaitOver | StopAsked | BenchesRead
+Event = (
+    Started
+    | TryEnded
+    | WaitOver
+    | Resumed
+    | BudgetSpent
+    | RunBudgetSpent
+    | StopAsked
+    | BenchesRead
+)
 
 
 class StartTry(Struct, frozen=True, tag="start_try"):
@@ -76,13 +124,19 @@ class StartTry(Struct, frozen=True, tag="start_try"):
     attempt: int
     runner: Runner
     session: str = ""
+    handoff_only: bool = False
 
 
 class EndRun(Struct, frozen=True, tag="end_run"):
-    """A run is over, with the outcome of its last try."""
+    """A run is over, with the outcome of its last try; `why` is what else decided it."""
 
     run: int
     outcome: Outcome
+    why: str = ""
+
+
+class Hold(Struct, frozen=True, tag="hold"):
+    """Wait until the user lets it go on."""
 
 
 class Wait(Struct, frozen=True, tag="wait"):
@@ -104,14 +158,17 @@ class End(Struct, frozen=True, tag="end"):
     why: str = ""
 
 
-Effect = StartTry | EndRun | Wait | End
+Effect = StartTry | EndRun | Wait | Hold | End
 
 
 class Relay(Struct, frozen=True):
     """Where a relay stands. `attempt` 0 means that the next try begins a new run.
 
+    `spent` counts the attempts of the current runner in this run, without those that a limit took.
+
     `failures` counts the runs that failed since one succeeded or the relay waited, `fruitless`
-    the waits of that kind since a run last succeeded.
+    the waits of that kind since a run last succeeded. `same` counts how often the failure `fault`
+    came in a row in this run; `trees` are the states of the work tree after its failures.
     """
 
     target: int
@@ -120,11 +177,15 @@ class Relay(Struct, frozen=True):
     done: int = 0
     run: int = 0
     attempt: int = 0
+    spent: int = 0
     slot: Slot | None = None
     session: str = ""
     failures: int = 0
     fruitless: int = 0
     reason: str = ""
+    same: int = 0
+    fault: tuple[str, ...] = ()
+    trees: tuple[str, ...] = ()
     benches: Benches = {}
     now: float = 0.0
 
@@ -137,20 +198,34 @@ class Relay(Struct, frozen=True):
 def step(at: Relay, event: Event) -> tuple[Relay, list[Effect]]:
     """Return the next state and what must now be done."""
     match event:
-        case Started() | WaitOver():
+        case Started() | WaitOver() | Resumed():
             return _go_on(at)
         case BenchesRead(benches, now):
             return replace(at, benches=benches, now=now), []
         case StopAsked():
             return at, [End(Ending.STOPPED, "stopped")]
+        case BudgetSpent(why):
+            return _give_back_attempt(at), [End(Ending.STOPPED, why)]
+        case RunBudgetSpent(why):
+            return _end_run(at, Outcome.FAILED, why)
         case TryEnded(outcome) if outcome.succeeded:
             return _succeed(at, outcome)
+        case TryEnded(cancelled_by="skip"):
+            return _end_run(at, event.outcome, "skipped")
+        case TryEnded(cancelled_by="pause"):
+            at = _give_back_attempt(replace(at, session=event.session or at.session))
+            return at, [Hold()]
         case TryEnded(outcome) if outcome.open_ended:
             return at, [EndRun(at.run, outcome), End(Ending.STOPPED, event.reason)]
         case TryEnded():
             return _fail(at, event)
         case _:
             assert_never(event)
+
+
+def _give_back_attempt(at: Relay) -> Relay:
+    """Take back what a try that was not made to its end took of the budget."""
+    return replace(at, spent=max(0, at.spent - 1))
 
 
 def _succeed(at: Relay, outcome: Outcome) -> tuple[Relay, list[Effect]]:
@@ -161,17 +236,47 @@ def _succeed(at: Relay, outcome: Outcome) -> tuple[Relay, list[Effect]]:
 
 
 def _fail(at: Relay, event: TryEnded) -> tuple[Relay, list[Effect]]:
-    resumed_in_vain = bool(at.session) and not event.spoke
-    session = "" if resumed_in_vain else event.session or at.session
-    at = replace(at, session=session, reason=event.reason)
+    """Go on after a failure: by the same runner, by another in the same run, or in the next run."""
+    at = _remember(at, event)
     if event.stuck:
         return at, [EndRun(at.run, event.outcome), End(Ending.FAILED, event.reason)]
-    if event.retryable and at.attempt < at.retry_budget:
-        seconds = RETRY_SECONDS[min(at.attempt, len(RETRY_SECONDS)) - 1]
-        return at, [Wait(seconds, f"retry {at.attempt + 1}/{at.retry_budget}: {event.reason}")]
-    ended = EndRun(at.run, event.outcome)
+    if event.outcome is Outcome.HANDOFF_TIMEOUT or event.spent:
+        return _end_run(at, event.outcome, event.spent)
+    if at.runner and at.runner.key in at.benches:
+        return _go_on(replace(at, spent=max(0, at.spent - 1)))
+    if loop := _loop(at):
+        return _end_run(at, event.outcome, loop)
+    if event.retryable and at.spent < at.retry_budget:
+        seconds = RETRY_SECONDS[min(at.spent, len(RETRY_SECONDS)) - 1]
+        return at, [Wait(seconds, f"retry {at.spent + 1}/{at.retry_budget}: {event.reason}")]
+    return _end_run(at, event.outcome)
+
+
+def _remember(at: Relay, event: TryEnded) -> Relay:
+    """Keep what the next try needs to know, and what tells of a loop."""
+    resumed_in_vain = bool(at.session) and not event.spoke
+    session = "" if resumed_in_vain or event.category in FRESH else event.session or at.session
+    fault = (str(event.category), event.reason, event.tree) if event.tree else ()
+    same = at.same + 1 if fault and fault == at.fault else 1
+    trees = (*at.trees, event.tree)[-BACK_AND_FORTH:] if event.tree else at.trees
+    return replace(at, session=session, reason=event.reason, fault=fault, same=same, trees=trees)
+
+
+def _loop(at: Relay) -> str:
+    """Return how the run goes round in circles; "" while it does not."""
+    if at.same >= SAME_FAILURES:
+        return f"the same failure {at.same} times, with no change in between"
+    if len(at.trees) == BACK_AND_FORTH and len({*at.trees}) == 2:
+        first, second, *rest = at.trees
+        if rest == [first, second] and first != second:
+            return "its edits go back and forth"
+    return ""
+
+
+def _end_run(at: Relay, outcome: Outcome, why: str = "") -> tuple[Relay, list[Effect]]:
+    """End a run that failed; its runner is left out of the rest of the cycle."""
     after, effects = _next_run(_without_current(at))
-    return after, [ended, *effects]
+    return after, [EndRun(at.run, outcome, why), *effects]
 
 
 def _without_current(at: Relay) -> Relay:
@@ -194,8 +299,8 @@ def _next_try(at: Relay) -> tuple[Relay, list[Effect]]:
         if slot is None:
             return _lane_is_out(at)
         runner = lane.runner(slot)
-        at = replace(at, lane=lane, slot=slot, session="")
-    at = replace(at, attempt=at.attempt + 1)
+        at = replace(at, lane=lane, slot=slot, session="", spent=0, same=0, fault=())
+    at = replace(at, attempt=at.attempt + 1, spent=at.spent + 1)
     return at, [StartTry(at.run, at.attempt, runner, at.session)]
 
 
@@ -205,7 +310,8 @@ def _next_run(at: Relay) -> tuple[Relay, list[Effect]]:
     lane, slot = pick(at.lane, at.benches)
     if slot is None or _everybody_failed(at):
         return _lane_is_out(at)
-    return _next_try(replace(at, lane=lane, slot=slot, run=at.run + 1, attempt=0, session=""))
+    at = replace(at, lane=lane, slot=slot, run=at.run + 1, attempt=0, spent=0, session="")
+    return _next_try(replace(at, same=0, fault=(), trees=()))
 
 
 def _everybody_failed(at: Relay) -> bool:
@@ -220,6 +326,8 @@ def _lane_is_out(at: Relay) -> tuple[Relay, list[Effect]]:
     benched = [at.benches[key] for key in keys if key in at.benches]
     whys = "; ".join(dict.fromkeys(bench.why for bench in benched))
     back = earliest_return(benched)
+    if back is None and len(benched) == len(keys) and not all(b.for_good for b in benched):
+        back = at.now + LOOK_AGAIN
     served = has_served_its_range(at.lane, at.benches)
     if served and back is None:
         return _go_on(replace(at, lane=new_cycle(at.lane), failures=0))
@@ -229,13 +337,35 @@ def _lane_is_out(at: Relay) -> tuple[Relay, list[Effect]]:
         at = replace(at, lane=forgive(at.lane), failures=0, fruitless=0)
         return at, [Wait(max(0.0, back - at.now), whys, back)]
     why = "; ".join(filter(None, [at.reason, whys])) or "the lane is empty"
-    return at, [End(Ending.FAILED, f"all agents unavailable ({why})")]
+    ended: list[Effect] = [EndRun(at.run, Outcome.FAILED)] if at.attempt else []
+    return at, [*ended, End(Ending.FAILED, f"all agents unavailable ({why})")]
 
 
 def _try_another_cycle(at: Relay) -> tuple[Relay, list[Effect]]:
     seconds = CYCLE_SECONDS[at.fruitless]
     at = replace(at, lane=new_cycle(at.lane), failures=0, fruitless=at.fruitless + 1)
     return at, [Wait(seconds, f"every agent failed, last: {at.reason}")]
+
+
+def decision(ended: TryEnded, effects: Sequence[Effect]) -> str:
+    """Return in words what was decided because of a try, for its record."""
+    skipped = ended.cancelled_by == "skip"
+    goes_on = ended.stuck or (ended.outcome.open_ended and not skipped)
+    for effect in effects:
+        match effect:
+            case EndRun() if goes_on:
+                continue
+            case EndRun(why=why):
+                return f"{END_OF_RUN}: {why}" if why else END_OF_RUN
+            case Wait(seconds, why, until):
+                return f"waits {seconds:.0f} s" + ("" if until is None else ", as all sit out")
+            case StartTry(runner=runner, session=session):
+                return f"goes on with {runner.label}" + (", in its session" if session else "")
+            case Hold():
+                return "held by the user"
+            case End(how, why):
+                return f"end of relay: {how} {why}".rstrip()
+    return ""
 
 
 def resume(fresh: Relay, tries: Iterable[TryRecord]) -> Relay:
@@ -248,20 +378,74 @@ def resume(fresh: Relay, tries: Iterable[TryRecord]) -> Relay:
     for made in tries:
         at = _replay(at, made)
     _, ready = pick(at.lane, at.benches)
-    if at.attempt or (ready is not None and not _everybody_failed(at)):
+    served = has_served_its_range(at.lane, at.benches)
+    if at.attempt or served or (ready is not None and not _everybody_failed(at)):
         return at
     return replace(at, lane=new_cycle(at.lane), failures=0)
 
 
+def mark(at: Relay) -> LaneMark | None:
+    """Return where the scheduler stands, for the record of a try that begins now."""
+    if at.slot is None:
+        return None
+    return LaneMark(
+        of=_signature(at.lane),
+        entry=at.slot[0],
+        choice=at.slot[1],
+        picks=at.lane.picks,
+        failed=sorted(at.lane.failed),
+        cursors=dict(at.lane.cursors),
+        failures=at.failures,
+        fruitless=at.fruitless,
+        spent=at.spent,
+    )
+
+
+def _signature(lane: Lane) -> str:
+    return hashlib.sha256(msgspec.json.encode(lane.entries)).hexdigest()[:12]
+
+
+def _restore(at: Relay, made: TryRecord) -> Relay | None:
+    """Stand where the scheduler stood when the try began; None when the lane is another now."""
+    kept = made.mark
+    if kept is None or kept.of != _signature(at.lane):
+        return None
+    lane = replace(
+        at.lane,
+        at=kept.entry,
+        picks=kept.picks,
+        failed=frozenset(kept.failed),
+        cursors=kept.cursors,
+    )
+    slot = (kept.entry, kept.choice)
+    at = replace(at, lane=lane, slot=slot, failures=kept.failures, fruitless=kept.fruitless)
+    return replace(at, run=made.run_id, spent=kept.spent)
+
+
 def _replay(at: Relay, made: TryRecord) -> Relay:
-    if made.run_id != at.run or not _is_runner(at.runner, made):
-        at = _replay_pick(replace(at, run=made.run_id), made)
+    at = _restore(at, made) or _guess(at, made)
     at = replace(at, attempt=made.attempt_number, reason=made.fail_reason)
     if made.outcome.succeeded:
         return replace(at, done=at.done + 1, attempt=0, session="", failures=0, fruitless=0)
-    if made.attempt_number >= at.retry_budget and not made.outcome.open_ended:
+    if made.cancellation_source == "pause":
+        return _give_back_attempt(replace(at, session=made.session_id or at.session))
+    if _ended_its_run(at, made):
         return _without_current(at)
     return replace(at, session=made.session_id if _is_runner(at.runner, made) else "")
+
+
+def _guess(at: Relay, made: TryRecord) -> Relay:
+    """Stand where a try was made whose place is not known in this lane."""
+    if made.run_id != at.run or not _is_runner(at.runner, made):
+        at = replace(_replay_pick(replace(at, run=made.run_id), made), spent=0)
+    return replace(at, spent=at.spent + 1)
+
+
+def _ended_its_run(at: Relay, made: TryRecord) -> bool:
+    """Tell whether a failed try was the last of its run."""
+    if made.decided:
+        return made.decided.startswith(END_OF_RUN)
+    return at.spent >= at.retry_budget and not made.outcome.open_ended
 
 
 def _replay_pick(at: Relay, made: TryRecord) -> Relay:

@@ -92,11 +92,15 @@ class Spent(Struct, frozen=True, tag="spent"):
 
 
 class Erred(Struct, frozen=True, tag="erred"):
-    """The CLI reported an error event; `passing` when it goes on by itself."""
+    """The CLI reported an error event; `passing` when it goes on by itself.
+
+    `detail` is what else tells when it is over: headers, a reset time, the provider's own words.
+    """
 
     message: str
     status: int | None = None
     passing: bool = False
+    detail: str = ""
 
 
 class Ended(Struct, frozen=True, tag="ended"):
@@ -168,7 +172,9 @@ class Reading(Struct):
             case Spent():
                 self._spent(sign)
             case Erred():
-                kept = Erred(sign.message[:MAX_ERROR], sign.status, sign.passing)
+                kept = Erred(
+                    sign.message[:MAX_ERROR], sign.status, sign.passing, sign.detail[:MAX_ERROR]
+                )
                 self.errors = [*self.errors[1 - MAX_ERRORS :], kept]
                 self.trouble = self.trouble if sign.passing else sign.message
             case Ended():

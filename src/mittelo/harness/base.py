@@ -8,7 +8,8 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from mittelo.core.signs import Reading, Sign
+from mittelo.core.faults import Fault
+from mittelo.core.signs import Erred, Reading, Sign
 
 ARGV_BYTES = 100_000
 """An argument that carries a prompt holds this much; Linux refuses 128 KiB."""
@@ -84,6 +85,7 @@ class Harness:
     `noise`: how lines of its stderr begin that tell nothing of a failure.
     `efforts`: the reasoning efforts it is known to take; empty where any word goes.
     `models`: the short words that the CLI itself takes for a model.
+    `faults`: phrases of failure that are its own.
     """
 
     name: str = ""
@@ -97,6 +99,7 @@ class Harness:
     efforts: tuple[str, ...] = ()
     noise: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
     def command(self, job: Job) -> Command:
         """Return what to start for this job."""
@@ -120,6 +123,14 @@ class Harness:
         """Return what a usage limit on a model covers, shared by all runners with the same."""
         del model
         return self.name
+
+    def read_log(self, tail: bytes, session: str) -> Iterator[Erred]:
+        """Yield the errors that the end of the CLI's own session log tells of, oldest first.
+
+        Looked at only when its output told of none.
+        """
+        del tail, session
+        yield from ()
 
     def explain_exit(self, code: int) -> str:
         """Return what an exit code means to this CLI; "" when it means nothing special."""

@@ -75,6 +75,8 @@ class Claude(Harness):
                     yield Model(model)
             case {"type": "system", "subtype": "api_retry"}:
                 yield _retry(event)
+            case {"type": "rate_limit_event", "rate_limit_info": dict(info)}:
+                yield from _limit(info)
             case {"type": "assistant", "message": dict(message)}:
                 yield from _assistant(event, message)
             case {"type": "result"}:
@@ -93,6 +95,14 @@ def _retry(event: dict[str, object]) -> Erred:
         count(event, "error_status") or None,
         passing=True,
     )
+
+
+def _limit(info: dict[str, object]) -> Iterator[Sign]:
+    """Read news of a limit; one that is merely near, or allowed, is no error."""
+    if info.get("status") == "rejected":
+        kind = str(info.get("rateLimitType", "limit"))
+        detail = f"resetsAt: {count(info, 'resetsAt')}"
+        yield Erred(f"rate limit rejected ({kind})", 429, passing=True, detail=detail)
 
 
 def _assistant(event: dict[str, object], message: dict[str, object]) -> Iterator[Sign]:

@@ -23,6 +23,7 @@ from mittelo.harness.base import (
     Mode,
     Stream,
     count,
+    dollars,
     first_text,
     folder_of,
     home_of,
@@ -82,6 +83,14 @@ class Codex(Harness):
                 yield from _completed(rest.get("usage"))
 
     @override
+    def read_log(self, tail: bytes, session: str) -> Iterator[Erred]:
+        """Yield limits that are used up, from the counts in its rollout file."""
+        for line in tail.splitlines():
+            match parse_json(line):
+                case {"payload": {"type": "token_count", "rate_limits": dict(limits)}}:
+                    yield from _used_up(limits)
+
+    @override
     def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:
         del workspace
         folder = folder_of(env, "CODEX_HOME", f"{home_of(env)}/.codex")
@@ -109,6 +118,15 @@ def _item(item: dict[str, object]) -> Iterator[Sign]:
             yield Used("web_search", str(item.get("query", "")), identity)
         case {"type": "error", "message": str(message)}:
             yield Erred(message, passing=True)
+
+
+def _used_up(limits: dict[str, object]) -> Iterator[Erred]:
+    """Read the windows of a plan; the one that is used up and ends last decides."""
+    windows = [w for name in ("primary", "secondary") if isinstance(w := limits.get(name), dict)]
+    full = [w for w in windows if (dollars(w, "used_percent") or 0) >= 100]
+    end = max((count(w, "resets_at") for w in full), default=0)
+    if end:
+        yield Erred("usage limit used up", 429, detail=f"resets_at: {end}")
 
 
 def _completed(usage: object) -> Iterator[Sign]:

@@ -143,11 +143,19 @@ def _step(part: dict[str, object]) -> Iterator[Sign]:
             yield Ended(ok=False, message=f"the model stopped: {reason}")
 
 
+def _detail(data: dict[str, object]) -> str:
+    """Return what the provider sent along: its headers on limits, and its own words."""
+    headers = data.get("responseHeaders")
+    named = headers.items() if isinstance(headers, dict) else []
+    told = [f"{name}: {value}" for name, value in named if "retry" in name or "reset" in name]
+    return "; ".join([*told, first_text(data, ("responseBody",))])
+
+
 def _error(error: dict[str, object]) -> Iterator[Sign]:
     name = str(error.get("name", "error"))
     match error:
         case {"data": dict(data)} if message := first_text(data, ("message",)):
-            yield Erred(message, count(data, "statusCode") or None)
+            yield Erred(message, count(data, "statusCode") or None, detail=_detail(data))
             yield Ended(ok=False, message=f"{name}: {message}")
         case _:
             yield Erred(name)

@@ -61,6 +61,11 @@ class Child:
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
+    @property
+    def root(self) -> int:
+        """Return the pid of the keeper, from whom all processes of the agent descend."""
+        return self._keeper.pid
+
     def interrupt(self) -> None:
         """Ask the agent to stop."""
         self._order(b"interrupt")

@@ -64,6 +64,7 @@ class Report(Struct):
     """Everything that the check tells; an error among the findings fails it."""
 
     lanes: list[LaneReport]
+    broken: list[str]
     providers: list[ProviderReport]
     roles: list[RoleReport]
     errors: list[str]
@@ -74,7 +75,7 @@ class Report(Struct):
 
 def check_routes(workspace: Workspace, configuration: Configuration) -> Report:
     """Return the report on a workspace's routes."""
-    lanes, _ = route_lanes(configuration, Wanted())
+    lanes, broken = route_lanes(configuration, Wanted())
     roles = all_roles(workspace.paths.agents)
     queue_errors: list[str] = []
     assignees: set[str] = set()
@@ -85,10 +86,12 @@ def check_routes(workspace: Workspace, configuration: Configuration) -> Report:
     infos = [*_disabled(configuration), *_unused(configuration, assignees)]
     warnings = [str(finding) for finding in configuration.of(Gravity.NOTE)]
     warnings += [*_lane_doubts(configuration, lanes), *_unserved(configuration, assignees)]
+    warnings += _outside_wildcards(configuration, lanes)
     warnings += _without_text(configuration, roles)
     errors = [str(finding) for finding in configuration.of(Gravity.ERROR, Gravity.LANE)]
     return Report(
         lanes=[_lane_report(name, lane, configuration) for name, lane in sorted(lanes.items())],
+        broken=sorted(broken),
         providers=[
             ProviderReport(p.name, [":".join(key) for key in p.members], p.disabled)
             for p in configuration.providers
@@ -143,6 +146,23 @@ def _lane_doubts(configuration: Configuration, lanes: dict[str, Lane]) -> Iterat
     for harness, names in missing.items():
         binary = configuration.harnesses[harness].binary
         yield f"{harness} ({binary}) is not installed; needed by: {', '.join(names)}."
+
+
+def _outside_wildcards(configuration: Configuration, lanes: dict[str, Lane]) -> Iterator[str]:
+    """Yield the models of lanes that look like a provider's but are not configured as its."""
+    members = {key for provider in configuration.providers for key in provider.members}
+    scopes = {
+        configuration.catalogue.harnesses[h].quota_scope(m): p.name
+        for p in configuration.providers
+        for h, m in p.members
+    }
+    for key in dict.fromkeys(key for lane in lanes.values() for key in lane.everyone):
+        scope = configuration.catalogue.harnesses[key[0]].quota_scope(key[1])
+        if key not in members and key[1] and ":" in scope and scope in scopes:
+            yield (
+                f"{':'.join(key)} is no member of provider {scopes[scope]!r}: a wildcard matches "
+                "models that [harness.*.models] or [defaults] name; give it an alias there."
+            )
 
 
 def _mix(configuration: Configuration) -> dict[str, Lane]:

@@ -66,7 +66,7 @@ def _answer(at: Relay, mix: str, relay: int) -> Next:
     slot = after.slot if start else None
     states = [_candidate(at, place, slot) for place in at.lane.slots()]
     if start:
-        why = _why(at, after.lane, slot) if not at.attempt else "the run goes on with its runner"
+        why = _why(at, after.lane, slot) if not at.attempt else _why_goes_on(at, start)
     else:
         why = "; ".join(str(getattr(effect, "why", "")) for effect in effects)
     return Next(
@@ -78,6 +78,12 @@ def _answer(at: Relay, mix: str, relay: int) -> Next:
         why=why,
         candidates=states,
     )
+
+
+def _why_goes_on(at: Relay, start: StartTry) -> str:
+    if at.runner and at.runner.key == start.runner.key:
+        return "the run goes on with its runner"
+    return "the run goes on with another, as its runner cannot serve"
 
 
 def _why(at: Relay, after: Lane, slot: Slot | None) -> str:

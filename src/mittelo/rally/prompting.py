@@ -10,7 +10,6 @@ from mittelo.core.records import MessageRecord, RelayRecord, TryRecord
 from mittelo.core.relays import StartTry
 from mittelo.errors import UsageError
 from mittelo.harness.base import Harness
-from mittelo.log import warn
 from mittelo.rally.inbox import Inbox
 from mittelo.rally.roles import role_text
 from mittelo.repo.work import Work
@@ -127,7 +126,10 @@ def _prompt_file(root: Path, settings: Settings) -> str:
     path = root / Path(settings.free_run.prompt_file).expanduser()
     text = _read(path)
     if not text.strip():
-        warn(f"free_run.prompt_file {path} is missing or empty; the built-in task is used.")
+        raise UsageError(
+            f"free_run.prompt_file {path} is missing or empty.",
+            "Write the task into it, give one on the command line, or unset it.",
+        )
     return check_task(text, str(path))
 
 

@@ -1,9 +1,7 @@
 """Make the record of a try: of one that ended, and of one that was cut off."""
 
-import glob
 from collections.abc import Sequence
 
-from mittelo.config.load import environment
 from mittelo.core.clipping import clip, printable
 from mittelo.core.records import TryRecord
 from mittelo.core.relays import StartTry
@@ -11,7 +9,7 @@ from mittelo.core.signs import Tokens
 from mittelo.harness.base import Harness
 from mittelo.proc.transcript import tail
 from mittelo.rally.progress import SUMMARY_BUDGET
-from mittelo.rally.trying import Ground, Tried
+from mittelo.rally.trying import Ground, Tried, session_log
 from mittelo.repo.work import Result
 from mittelo.repo.workspace import now
 
@@ -67,21 +65,14 @@ def record_of(
         resumed_session=start.session,
         session_log=session_log(harness, str(ground.workspace.root), reading.session),
         fail_reason=tried.verdict.reason,
+        category=tried.verdict.evidence.category if tried.verdict.evidence else "",
+        evidence=tried.verdict.evidence,
         exit_code=tried.supervised.finish.code,
         runtime_ms=int(tried.seconds * 1000),
         tool_calls=reading.tool_calls,
         tokens=_tokens(harness, start.session, reading.tokens, earlier),
         cost_usd=reading.cost,
     )
-
-
-def session_log(harness: Harness, root: str, session: str) -> str:
-    """Return where the CLI's own log of a session lies, if it can be found."""
-    if session:
-        for pattern in harness.session_logs(session, root, environment()):
-            if found := sorted(glob.glob(pattern)):  # noqa: PTH207 - the patterns are absolute
-                return found[-1]
-    return ""
 
 
 def _followups(tried: Tried) -> list[str]:

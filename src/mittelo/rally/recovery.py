@@ -11,8 +11,7 @@ from mittelo.harness.base import Job, Stream
 from mittelo.proc.listening import Listener
 from mittelo.proc.survey import end_marked
 from mittelo.rally.progress import SUMMARY_BUDGET
-from mittelo.rally.recording import session_log
-from mittelo.rally.trying import mark_of
+from mittelo.rally.trying import mark_of, session_log
 from mittelo.repo.work import Result, Work
 from mittelo.repo.workspace import Workspace, now
 
@@ -79,6 +78,7 @@ def _record(
         resolved_model=reading.model,
         effort=state.active_effort,
         role=state.active_role,
+        mark=state.active_mark,
         completed=False,
         outcome=Outcome.INTERRUPTED,
         summary=clip(reading.final or REASON, SUMMARY_BUDGET),

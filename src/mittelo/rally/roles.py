@@ -1,6 +1,7 @@
 """The texts of roles: the user's, in `.rally/agents/user/`, over those that come with rally."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from importlib.resources import files
 from pathlib import Path
 
@@ -8,8 +9,11 @@ from msgspec import Struct
 
 from mittelo.errors import UsageError
 from mittelo.files import write_whole
+from mittelo.log import warn
 from mittelo.repo.workspace import Workspace
 
+_NAME = re.compile(r"[\w-]+")
+MAX_TEXT = 100_000
 BUILT_IN = ("junior", "recovery", "senior", "ui", "verify")
 
 
@@ -36,13 +40,25 @@ def find_role(agents: Path, role: str) -> RoleText | None:
 
 
 def role_text(agents: Path, role: str) -> str:
-    """Return the text of a role, or complain that there is none."""
-    if found := find_role(agents, role):
-        return found.text
-    raise UsageError(
-        f"There is no text for the role {role!r} in {agents}.",
-        f"Write one: {agents / 'user' / role}.md",
-    )
+    """Return the text of a role, "" when it has none."""
+    found = find_role(agents, role)
+    if found and len(found.text.encode()) > MAX_TEXT:
+        raise UsageError(
+            f"{found.path}: the text of the role {role!r} has more than {MAX_TEXT:,} bytes.",
+            "Every prompt would carry it: make it shorter.",
+        )
+    return found.text if found else ""
+
+
+def require_role(agents: Path, role: str, routes: Collection[str]) -> None:
+    """Complain of a role that has neither a text nor a route; one without a text is warned of."""
+    if find_role(agents, role):
+        return
+    todo = f"Write one: {agents / 'user' / role}.md" if _NAME.fullmatch(role) else ""
+    if role.strip().casefold() not in {name.strip().casefold() for name in routes}:
+        what = f"There is no text for the role {role!r} in {agents}, and no route."
+        raise UsageError(what, todo or "See: rally routes check")
+    warn(f"the role {role!r} has no text of its own.")
 
 
 def all_roles(agents: Path) -> list[RoleText]:

@@ -33,6 +33,7 @@ def set_up_roles(workspace: Workspace, file: Path) -> Iterator[str]:
     dirty = _dirty(workspace)
     synced = sync_roles(workspace, create=True)
     configuration = load_configuration(workspace.paths)
+    configuration.warn_of_version()
     present = {role.strip().casefold() for role in configuration.settings.routes}
     missing = [role for role in BEST if role not in present]
     for role in missing:
@@ -49,6 +50,8 @@ def set_up_roles(workspace: Workspace, file: Path) -> Iterator[str]:
 
 def update_roles(workspace: Workspace) -> list[str]:
     """Bring the managed role files up to date, in a commit of their own; tell what was done."""
+    if not workspace.paths.agents.is_dir():
+        return []
     dirty = _dirty(workspace)
     synced = sync_roles(workspace)
     _commit(workspace, synced, dirty, "rally: update role files")

@@ -31,8 +31,12 @@ class Wanted(Struct, frozen=True):
 def lane_of(stored: str, configuration: Configuration, wanted: Wanted) -> Lane:
     """Return the lane of a relay, from what its record holds of its mix."""
     if stored.startswith(OVERRIDE):
-        words = split_mix([stored.removeprefix(OVERRIDE)], "--agent")
-        return override_lane(words, configuration, wanted)
+        roster = stored.removeprefix(OVERRIDE)
+        try:
+            return override_lane(split_mix([roster], "--agent"), configuration, wanted)
+        except UsageError as error:
+            what = f"--agent {roster!r}: {error.what}"
+            raise UsageError(what, f"{error.todo} Or name others with --agent.".strip()) from error
     if stored == ROUTES:
         return lane_for_role(configuration, wanted)
     return mix_lane(stored, configuration, wanted)
@@ -44,6 +48,9 @@ def stored_mix(agents: Sequence[str], configuration: Configuration) -> str:
         return OVERRIDE + " ".join(split_mix(agents, "--agent"))
     if configuration.settings.routes:
         return ROUTES
+    for finding in configuration.of(Gravity.LANE):
+        if finding.key == ("defaults", "mix"):
+            raise finding.error()
     return mix_label(configuration.settings.defaults.mix.strip() or BUILT_IN_MIX, configuration)
 
 
@@ -133,6 +140,12 @@ def lane_for_role(configuration: Configuration, wanted: Wanted) -> Lane:
     return route_lane(role, configuration, wanted)
 
 
+def everyone(configuration: Configuration) -> list[Key]:
+    """Return every runner that a route names."""
+    lanes, _ = route_lanes(configuration, Wanted())
+    return [*dict.fromkeys(key for lane in lanes.values() for key in lane.everyone)]
+
+
 def mix_lane(mix: str, configuration: Configuration, wanted: Wanted) -> Lane:
     """Return the lane of a default mix: the slots of each harness, equal neighbours as one."""
     entries: list[Entry | Reference] = []
@@ -186,7 +199,10 @@ def require_somebody(lane: Lane, out: Benches, configuration: Configuration) -> 
     if not left:
         disabled = all("provider" in why for why in whys)
         what = "all agents disabled" if disabled else "None of the agents of this mix can run"
-        raise UsageError(f"{what}: {'; '.join(whys)}.", _installed(configuration))
+        todo = (
+            "Enable one, or name another with --agent." if disabled else _installed(configuration)
+        )
+        raise UsageError(f"{what}: {'; '.join(whys)}.", todo)
     for why in whys:
         warn(f"{why}; the relay goes on without it.")
     if len(left) == 1:

@@ -5,6 +5,7 @@ import time
 from msgspec.structs import replace
 
 from mittelo.core.clipping import one_line
+from mittelo.core.faults import Category, Evidence, Source
 from mittelo.core.records import Outcome, TryRecord
 from mittelo.core.relays import (
     BenchesRead,
@@ -13,26 +14,35 @@ from mittelo.core.relays import (
     Ending,
     EndRun,
     Event,
+    Hold,
     Relay,
+    Resumed,
     Started,
     StartTry,
     StopAsked,
     TryEnded,
     Wait,
     WaitOver,
+    decision,
+    mark,
     step,
 )
-from mittelo.core.standings import Benches, benches_at
+from mittelo.core.routes import Key
+from mittelo.core.standings import Bench, Benches, benches_at
+from mittelo.core.tries import Stop
 from mittelo.core.verdicts import Verdict
 from mittelo.files import write_whole
 from mittelo.rally.inbox import Inbox
+from mittelo.rally.pausing import hold
 from mittelo.rally.progress import record_unfinalized
 from mittelo.rally.prompting import PromptMaker
 from mittelo.rally.recording import record_of, summary_of
+from mittelo.rally.roster import everyone
+from mittelo.rally.standing import Failed, call_back, recover, suffer
 from mittelo.rally.trying import Ground, Tried, carry_out, run_name
 from mittelo.rally.view import duration, spending, tally
 from mittelo.repo.work import Result
-from mittelo.repo.workspace import now
+from mittelo.repo.workspace import instant, now
 
 
 class Runner:
@@ -48,7 +58,7 @@ class Runner:
         self._next_id = 1 + max([*known, ground.data.last_transcript()], default=0)
         self._prompts = PromptMaker(ground.workspace, ground.configuration.settings, ground.relay)
         self._run = 0
-        self._never_ready = state.benches
+        self._never_ready = dict(state.benches)
 
     def run(self) -> End:
         """Carry out one effect after another until the relay ends."""
@@ -58,15 +68,17 @@ class Runner:
             for effect in effects:
                 match effect:
                     case EndRun():
-                        self._end_run()
+                        self._end_run(effect)
                     case End():
                         self._end(effect, time.monotonic() - clock)
                         return effect
                     case StartTry() if not self._ground.orders.stop:
-                        effects = self._try(effect)
+                        effects = self._begin_try(effect)
                     case Wait() if not self._ground.orders.stop:
                         effects = self._wait(effect)
-                    case StartTry() | Wait():
+                    case Hold() if not self._ground.orders.stop:
+                        effects = self._hold()
+                    case StartTry() | Wait() | Hold():
                         effects = self._feed(StopAsked())
 
     def _feed(self, event: Event) -> list[Effect]:
@@ -79,6 +91,12 @@ class Runner:
         records = self._ground.workspace.standings.read()
         return {**benches_at(records, time.time()), **self._never_ready}
 
+    def _begin_try(self, start: StartTry) -> list[Effect]:
+        """Run a try, after a pause if one was asked for since the last."""
+        if self._ground.orders.paused:
+            hold(self._ground)
+        return self._feed(StopAsked()) if self._ground.orders.stop else self._try(start)
+
     def _try(self, start: StartTry) -> list[Effect]:
         ground = self._ground
         if start.run != self._run:
@@ -90,21 +108,65 @@ class Runner:
         session = f", resuming session {start.session}" if start.session else ""
         what = f"run {start.run} attempt {start.attempt} with {start.runner.label}{session}"
         ground.log.say(f"try {self._next_id}: {what}")
-        tried = carry_out(ground, start, self._next_id, prompt)
+        began_at = mark(self._state)
+        tried = carry_out(ground, start, self._next_id, prompt, began_at)
         self._bring_back_records()
         tried, result = self._settle_work(start, tried)
-        effects = self._feed(
-            TryEnded(
-                outcome=tried.verdict.outcome,
-                session=tried.supervised.reading.session if harness.resumes else "",
-                spoke=tried.supervised.reading.spoke,
-                retryable=tried.verdict.retryable,
-                stuck=result.stuck,
-                reason=tried.verdict.reason,
-            )
+        verdict, tree = tried.verdict, ""
+        if not (verdict.outcome.succeeded or verdict.outcome.open_ended):
+            tree = ground.work.fingerprint()
+        self._settle_standing(start, verdict)
+        ended = TryEnded(
+            outcome=verdict.outcome,
+            session=tried.supervised.reading.session if harness.resumes else "",
+            spoke=tried.supervised.reading.spoke,
+            retryable=verdict.retryable,
+            stuck=result.stuck,
+            reason=verdict.reason,
+            category=verdict.evidence.category if verdict.evidence else None,
+            tree=tree,
+            cancelled_by=verdict.cancelled_by,
         )
-        self._put_on_record(start, tried, result, effects)
+        effects = self._feed(ended)
+        made = record_of(ground, start, tried, result, self._tries)
+        made.tree, made.mark, made.decided = tree, began_at, decision(ended, effects)
+        self._put_on_record(made, tried, run_ends=any(isinstance(e, EndRun) for e in effects))
         return effects
+
+    def _settle_standing(self, start: StartTry, verdict: Verdict) -> None:
+        """Let those sit out whom a failure concerns; call back who did well."""
+        ground, evidence, key = self._ground, verdict.evidence, start.runner.key
+        if verdict.outcome.succeeded:
+            recover(ground.workspace, key)
+        if evidence is None or verdict.outcome.succeeded:
+            return
+        ground.log.say(_told(evidence))
+        if evidence.category.is_final:
+            why = f"{start.runner.label}: {verdict.reason}"
+            self._never_ready[key] = Bench(why, for_good=True)
+        if evidence.source is Source.OURSELVES and not verdict.retryable:
+            return
+        failed = Failed(key, evidence, self._in_a_row(key, evidence))
+        runners = [*self._state.lane.everyone, *everyone(ground.configuration)]
+        if said := suffer(ground.workspace, ground.configuration, runners, failed):
+            ground.log.say(said)
+            ground.view.say(f"      {one_line(said, 300)}", "yellow")
+
+    def _in_a_row(self, key: Key, evidence: Evidence) -> int:
+        """Return how many failures of the infrastructure a runner had in a row, with this one."""
+        count = int(evidence.category.is_infra)
+        for made in reversed(self._tries):
+            if (made.agent_type, made.model) != key:
+                continue
+            if not (count and made.category and Category(made.category).is_infra):
+                break
+            count += 1
+        return count
+
+    def _hold(self) -> list[Effect]:
+        """Wait until the user lets the relay go on, or stops it."""
+        hold(self._ground)
+        return self._feed(StopAsked() if self._ground.orders.stop else Resumed())
 
     def _begin_run(self, start: StartTry) -> None:
         ground = self._ground
@@ -139,16 +201,12 @@ class Runner:
             tried = replace(tried, verdict=verdict)
         return tried, result
 
-    def _put_on_record(
-        self, start: StartTry, tried: Tried, result: Result, effects: list[Effect]
-    ) -> None:
-        ground, workspace = self._ground, self._ground.workspace
-        run_ends = any(isinstance(effect, EndRun) for effect in effects)
-        over = run_ends and not tried.verdict.outcome.open_ended
-        if over and not tried.verdict.outcome.succeeded:
-            said = summary_of(ground, start, tried)
-            record_unfinalized(workspace, workspace.run_state(), said)
-        made = record_of(ground, start, tried, result, self._tries)
+    def _put_on_record(self, made: TryRecord, tried: Tried, *, run_ends: bool) -> None:
+        workspace, outcome = self._ground.workspace, made.outcome
+        skipped = made.cancellation_source == Stop.SKIP
+        over = run_ends and (skipped or not outcome.open_ended)
+        if over and not outcome.succeeded:
+            record_unfinalized(workspace, workspace.run_state(), made.summary)
         workspace.tries.append(made)
         self._tries.append(made)
         self._made.append(made)
@@ -173,15 +231,17 @@ class Runner:
             f"try {made.id} result: outcome={made.outcome} reason={made.fail_reason or '-'} "
             f"exit={made.exit_code} runtime={made.runtime_ms}ms files={len(made.files_changed)} "
             f"tool_calls={made.tool_calls} commit={made.commit_hash or '-'} "
-            f"session={made.session_id or '-'}"
+            f"session={made.session_id or '-'} decided={made.decided or '-'}"
         )
         if tried.supervised.left:
             log.say(f"ended what the agent left behind: {', '.join(tried.supervised.left)}")
         if tried.supervised.dropped_lines:
             log.say(f"{tried.supervised.dropped_lines} overlong lines of its output were not read")
 
-    def _end_run(self) -> None:
+    def _end_run(self, ended: EndRun) -> None:
         ground, last = self._ground, self._made[-1]
+        if ended.why:
+            ground.log.say(f"run {ended.run} is given up: {ended.why}")
         repository = ground.workspace.repository
         title = repository.subject(last.commit_hash) if repository and last.commit_hash else ""
         seconds = time.monotonic() - self._began_run
@@ -213,14 +273,25 @@ class Runner:
             )
         ground.view.wait_began(shown, wait.seconds)
         deadline = time.monotonic() + wait.seconds
-        while not ground.orders.stop and not self._comes_back(wait):
+        while not (ground.orders.stop or self._comes_back(wait) or self._is_skipped(wait)):
             left = deadline - time.monotonic() if wait.until is None else wait.until - time.time()
             if left <= 0:
                 break
+            if ground.orders.paused:
+                hold(ground)
+                continue
             ground.view.wait(shown, left)
             ground.orders.wait(min(1.0, left))
         ground.view.wait_ended()
         return self._feed(StopAsked() if ground.orders.stop else WaitOver())
+
+    def _is_skipped(self, wait: Wait) -> bool:
+        """Tell whether the user cut a wait short; whoever sits out is called back then."""
+        if not self._ground.orders.take_skip():
+            return False
+        if wait.until is not None:
+            call_back(self._ground.workspace, list(self._benches().keys() - self._never_ready))
+        return True
 
     def _comes_back(self, wait: Wait) -> bool:
         """Tell whether somebody's standing changed while all sit out."""
@@ -246,3 +317,11 @@ class Runner:
         for made in self._made[-1:]:
             log = ", git log" if ground.workspace.repository else ""
             ground.view.say(f"  see: rally status, rally tail --try {made.id}{log}", "dim")
+
+
+def _told(evidence: Evidence) -> str:
+    """Return a failure for the relay's log."""
+    reset = f"reset_at={instant(evidence.resets)}" if evidence.resets else "reset=none"
+    return (
+        f"failure category={evidence.category} source={evidence.source} {reset}: {evidence.message}"
+    )

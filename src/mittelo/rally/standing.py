@@ -1,16 +1,29 @@
 """Send a runner to the bench, or call it back; every relay here keeps to it."""
 
 import time
+from collections.abc import Iterable
 
+from msgspec import Struct
+
+from mittelo.config.load import Configuration
+from mittelo.core.faults import Evidence
 from mittelo.core.routes import Key
-from mittelo.core.standings import Happened, StandingRecord, benches_at
+from mittelo.core.standings import Happened, StandingRecord, benches_at, consequence
 from mittelo.log import warn
 from mittelo.repo.workspace import Workspace, instant, now
 
 
+class Failed(Struct, frozen=True):
+    """A runner's failure: by what it was seen, and how many of the infrastructure came in a row."""
+
+    key: Key
+    evidence: Evidence
+    in_a_row: int
+
+
 def bench(workspace: Workspace, keys: list[Key], until: float | None, why: str) -> None:
     """Let runners sit out until an epoch second, or until they are called back."""
-    _append(workspace, keys, Happened.BENCHED, why, instant(until))
+    _append(workspace, keys, Happened.BENCHED, why, instant(until), by_user=True)
 
 
 def call_back(workspace: Workspace, keys: list[Key]) -> None:
@@ -24,13 +37,64 @@ def benched(workspace: Workspace, at: float) -> list[Key]:
 
 
 def call_everybody_back(workspace: Workspace) -> None:
-    """Forget who sat out: a relay that is begun anew begins with everybody."""
-    for harness, model in benched(workspace, time.time()):
-        warn(f"{':'.join(filter(None, (harness, model)))} sat out and is called back.")
-    workspace.paths.standings.unlink(missing_ok=True)
+    """Forget who sat out because of failures; whom the user sent to the bench stays there."""
+    records = workspace.standings.read()
+    out = benches_at(records, time.time())
+    last = {(record.agent_type, record.model): record for record in records}
+    kept = [last[key] for key in out if last[key].by_user]
+    for key in out:
+        if not last[key].by_user:
+            warn(f"{':'.join(filter(None, key))} sat out and is called back.")
+    with workspace.changing():
+        if kept:
+            workspace.standings.rewrite(kept)
+        else:
+            workspace.paths.standings.unlink(missing_ok=True)
 
 
-def _append(workspace: Workspace, keys: list[Key], what: Happened, why: str, reset: str) -> None:
+def suffer(
+    workspace: Workspace,
+    configuration: Configuration,
+    runners: Iterable[Key],
+    failed: Failed,
+) -> str:
+    """Let those sit out whom a failure concerns; tell who and until when, "" when nobody does.
+
+    Of `runners`, those with the quota scope of the one that failed are concerned by a limit.
+    """
+    past = [r for r in workspace.standings.read() if (r.agent_type, r.model) == failed.key]
+    found = consequence(failed.evidence, past, failed.in_a_row, time.time())
+    if found is None:
+        return ""
+    scope = configuration.quota_scope(failed.key)
+    keys = [failed.key]
+    if found.wide:
+        same = (key for key in runners if configuration.quota_scope(key) == scope)
+        keys = [*dict.fromkeys([failed.key, *same])]
+    until = instant(found.until)
+    _append(workspace, keys, found.event, found.why, until, scope if found.wide else "")
+    return f'{found.event} "{scope}" until {until} ({len(keys)} runner(s)): {found.why}'
+
+
+def recover(workspace: Workspace, key: Key) -> None:
+    """Note that a runner works again, where it was out before; one benched just now stays so."""
+    records = workspace.standings.read()
+    past = [record for record in records if (record.agent_type, record.model) == key]
+    is_out = key in benches_at(records, time.time())
+    if past and past[-1].event_type != Happened.ACTIVE and not is_out:
+        _append(workspace, [key], Happened.ACTIVE, "a run succeeded", "")
+
+
+def _append(
+    workspace: Workspace,
+    keys: list[Key],
+    what: Happened,
+    why: str,
+    reset: str,
+    scope: str = "",
+    *,
+    by_user: bool = False,
+) -> None:
     with workspace.changing():
         for harness, model in keys:
             workspace.standings.append(
@@ -41,5 +105,7 @@ def _append(workspace: Workspace, keys: list[Key], what: Happened, why: str, res
                     timestamp=now(),
                     reason=why,
                     reset_at=reset,
+                    quota_scope=scope,
+                    by_user=by_user,
                 )
             )

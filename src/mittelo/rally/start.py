@@ -1,10 +1,12 @@
 """Start a relay, or go on with an unfinished one."""
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 from rich.console import Console
 
 from mittelo.config.findings import Gravity
@@ -12,14 +14,17 @@ from mittelo.config.limits import retry_budget
 from mittelo.config.load import Configuration, load_configuration
 from mittelo.config.paths import DataPaths, data_paths
 from mittelo.core.records import RelayRecord, TryRecord
-from mittelo.core.relays import End, Relay, resume
+from mittelo.core.relays import End, Ending, Relay, resume
 from mittelo.core.routes import Lane
 from mittelo.errors import MitteloError, UsageError
 from mittelo.log import warn
+from mittelo.rally.keyboard import Keyboard
+from mittelo.rally.mailbox import Mailbox
 from mittelo.rally.orders import Orders
 from mittelo.rally.prompting import check_lane, check_task
 from mittelo.rally.recovery import recover
 from mittelo.rally.relaylog import RelayLog
+from mittelo.rally.roles import require_role
 from mittelo.rally.rolesetup import update_roles
 from mittelo.rally.roster import (
     ROUTES,
@@ -83,6 +88,8 @@ def start_relay(workspace: Workspace, wish: Wish, asker: Asker, console: Console
         for word in update_roles(workspace):
             warn(word)
         old, over = _choose(workspace, wish, asker, configuration)
+        if wish.role:
+            require_role(workspace.paths.agents, wish.role, configuration.settings.routes)
         if old is None and (wish.new or over):
             call_everybody_back(workspace)
         relay = old or _created(workspace, wish, configuration)
@@ -125,14 +132,18 @@ def _run(
 ) -> End:
     log = RelayLog(data.relay_log(relay.id))
     log.say(f"relay {relay.id} target={relay.target_iterations} mix={relay.agent_mix}")
-    orders, view = Orders(), View(console)
-    with orders.listening():
+    orders = Orders()
+    keyboard = Keyboard(orders, sys.stdin if console.is_terminal else None)
+    view = View(console, keyboard)
+    mail = Mailbox(workspace).delivering(workspace.holder(), orders)
+    with orders.listening(), mail, keyboard.reading():
         work = Work(workspace)
         ground = Ground(workspace, configuration, data, relay, work, log, view, orders)
         runner = Runner(ground, state, tries)
         _greet(view, workspace, relay, resumed=bool(tries))
         runner.save_relay()
-        return runner.run()
+        end = runner.run()
+    return replace(end, why=orders.stop) if orders.stop and end.how is Ending.STOPPED else end
 
 
 def _greet(view: View, workspace: Workspace, relay: RelayRecord, *, resumed: bool) -> None:

@@ -49,6 +49,7 @@ class Status(Struct):
 
     workspace: str
     running: Holder | None
+    paused: bool
     relay: RelayRecord | None
     active: ActiveTry | None
     tries: list[TryRecord]
@@ -67,6 +68,7 @@ def collect(workspace: Workspace) -> Status:
     return Status(
         workspace=str(workspace.root),
         running=holder,
+        paused=bool(holder and holder.paused_since),
         relay=relay,
         active=_active(workspace) if holder else None,
         tries=tries[-SHOWN_TRIES:],

@@ -1,19 +1,23 @@
 """Carry out one try: place the prompt, start the agent, stay with it, judge it."""
 
+import glob
 import os
 import shutil
 import sysconfig
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
 
-from mittelo.config.limits import retry_budget, timeouts
+from mittelo.config.limits import retry_budget, stall_threshold, timeouts
 from mittelo.config.load import Configuration, environment
 from mittelo.config.paths import DataPaths
-from mittelo.core.records import RelayRecord, RunState, SummaryRecord
+from mittelo.config.zone import local_zone
+from mittelo.core.records import LaneMark, RelayRecord, RunState, SummaryRecord
 from mittelo.core.relays import StartTry
+from mittelo.core.signs import Erred
+from mittelo.core.stalls import Patience
 from mittelo.core.tries import Limits
 from mittelo.core.verdicts import Facts, Verdict, judge
 from mittelo.files import write_whole
@@ -23,12 +27,14 @@ from mittelo.proc.child import Launch
 from mittelo.proc.keeper import MARKER
 from mittelo.proc.placing import placed
 from mittelo.proc.supervise import Supervised, Supervisor, Watched
+from mittelo.proc.transcript import tail
 from mittelo.rally.orders import Orders
 from mittelo.rally.relaylog import RelayLog
 from mittelo.rally.view import View
 from mittelo.repo.work import Work
 from mittelo.repo.workspace import WORKSPACE_VARIABLE, Workspace, now
 
+LOG_BYTES = 1 << 20
 TOOLS = ("rally", "laps")
 
 
@@ -67,7 +73,9 @@ def mark_of(data: DataPaths, try_id: int) -> str:
     return f"{data.key}.{try_id}"
 
 
-def carry_out(ground: Ground, start: StartTry, try_id: int, prompt: str) -> Tried:
+def carry_out(
+    ground: Ground, start: StartTry, try_id: int, prompt: str, mark: LaneMark | None
+) -> Tried:
     """Run one agent and judge what came of it."""
     harness = ground.configuration.harnesses[start.runner.harness]
     run = run_name(ground.relay.id, start.run)
@@ -87,6 +95,7 @@ def carry_out(ground: Ground, start: StartTry, try_id: int, prompt: str) -> Trie
         active_log_path=str(ground.data.transcript(try_id)),
         active_effort=start.runner.effort,
         active_role=ground.relay.role,
+        active_mark=mark,
         active_started_at=began,
     )
     _save(ground.workspace, state)
@@ -116,12 +125,17 @@ def _supervise(
     for note in harness.notes(job):
         warn(note)
     command = harness.command(job)
-    limits = Limits(try_seconds=timeouts(ground.configuration.settings.reliability)[0].try_)
-    budget = retry_budget(ground.configuration.settings.reliability)
+    asked = ground.configuration.settings.reliability
+    limits = Limits(
+        try_seconds=timeouts(asked)[0].try_, patience=Patience(float(stall_threshold(asked)))
+    )
+    budget = retry_budget(asked)
     try:
         scratch.mkdir(parents=True, exist_ok=True)
         launch = _launch(ground, command, try_id)
-        supervisor = Supervisor(harness, launch, command.log, limits)
+        supervisor = Supervisor(
+            harness, launch, command.log, limits, str(ground.data.netstat(try_id))
+        )
         with (
             placed(command.settings, Path.home(), ground.orders.is_stopped) as free,
             ground.orders.passed_to(supervisor.inbox),
@@ -129,7 +143,7 @@ def _supervise(
         ):
             if not free:
                 return Supervised.never_started(ground.orders.stop)
-            return supervisor.run(_watcher(ground.workspace, state, show))
+            return supervisor.run(_watcher(ground, state, show))
     finally:
         _keep_log(command.log, ground.data, try_id)
         shutil.rmtree(scratch, ignore_errors=True)
@@ -153,14 +167,21 @@ def _launch(ground: Ground, command: Command, try_id: int) -> Launch:
 
 
 def _watcher(
-    workspace: Workspace, state: RunState, show: Callable[[Watched], None]
+    ground: Ground, state: RunState, show: Callable[[Watched], None]
 ) -> Callable[[Watched], None]:
-    """Return a watcher that writes a new session down at once, and shows the rest."""
+    """Return a watcher that writes down a new session and a freeze at once, and shows the rest."""
+    logged = ""
 
     def watch(watched: Watched) -> None:
+        nonlocal logged
         if watched.reading.session not in {"", state.session_id}:
             state.session_id = watched.reading.session
-            _save(workspace, state)
+            _save(ground.workspace, state)
+        if watched.frozen and not logged:
+            logged = watched.frozen
+            ground.log.say(
+                f"freeze detected for {state.active_agent} in try {state.active_try_id}: {logged}"
+            )
         show(watched)
 
     return watch
@@ -188,7 +209,30 @@ def _facts(
         handed_off=bool(progress and progress.handoff),
         errors=harness.without_noise(supervised.errors),
         exit_meaning=harness.explain_exit(code) if code else "",
+        logged=tuple(_logged(ground, harness, supervised)),
+        faults=harness.faults,
+        now=time.time(),
+        zone=local_zone(),
     )
+
+
+def _logged(ground: Ground, harness: Harness, supervised: Supervised) -> Iterator[Erred]:
+    """Yield the errors that the CLI's own session log tells of, where its output does not say."""
+    reading = supervised.reading
+    if supervised.finish.code == 0 and reading.ended and reading.ended.ok:
+        return
+    path = session_log(harness, str(ground.workspace.root), reading.session)
+    if path:
+        yield from harness.read_log(tail(Path(path), LOG_BYTES), reading.session)
+
+
+def session_log(harness: Harness, root: str, session: str) -> str:
+    """Return where the CLI's own log of a session lies, if it can be found."""
+    if session:
+        for pattern in harness.session_logs(session, root, environment()):
+            if found := sorted(glob.glob(pattern)):  # noqa: PTH207 - the patterns are absolute
+                return found[-1]
+    return ""
 
 
 def _finalized(workspace: Workspace, run: str) -> list[SummaryRecord]:

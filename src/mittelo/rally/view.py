@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -11,19 +12,24 @@ from mittelo.core.clipping import one_line
 from mittelo.core.records import Outcome, TryRecord
 from mittelo.core.relays import End, Ending
 from mittelo.core.signs import Erred, Said, Sign, Used
+from mittelo.core.stalls import Condition
 from mittelo.proc.supervise import Watched
+from mittelo.rally.keyboard import Keyboard
 from mittelo.rally.statusline import StatusLines
 
 REFRESH_SECONDS = 1.0
 COUNT_FILES_SECONDS = 2.0
 SIGNS = {True: ("✓ passed", "green"), False: ("✗ failed", "red")}
+INDICATORS = {Condition.SLOWING: "⚠ slowing", Condition.FROZEN: "❄ frozen"}
 
 
 class View:
     """Tells of one relay on a console; a terminal that is gone is not missed."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, keyboard: Keyboard) -> None:
         self._console = console
+        self._keyboard = keyboard
+        self._words = ""
         self._lines = StatusLines(console.file) if console.is_terminal else None
         self._began = 0.0
         self._drawn = 0.0
@@ -65,14 +71,25 @@ class View:
             if isinstance(sign, Said):
                 self._doing = watched.reading.said.strip().rpartition("\n")[2] or self._doing
         now = time.monotonic()
-        if now - self._drawn < REFRESH_SECONDS or not self._lines:
+        words = self._keyboard.words
+        old = now - self._drawn >= REFRESH_SECONDS or words != self._words or watched.frozen
+        if not old or not self._lines:
             return
-        self._drawn = now
+        self._drawn, self._words = now, words
         if now - self._counted > COUNT_FILES_SECONDS:
             self._files = count_files()
             spent = time.monotonic() - now
             self._counted = now + 20 * spent
-        self._lines.paint(self._status(watched), one_line(self._doing, 300), "[Ctrl+C stop]")
+        self._paint(self._status(watched), one_line(self._doing, 300))
+
+    def _paint(self, *lines: str) -> None:
+        """Paint lines, and below them what the keys do or what was asked for."""
+        if self._lines and self._keyboard.away:
+            self._lines.forget()
+        elif self._lines:
+            words = self._keyboard.words
+            last = words or self._keyboard.legend(self._lines.width)
+            self._lines.paint(*lines, last, urgent=bool(words))
 
     def _status(self, watched: Watched) -> str:
         tokens = watched.reading.tokens.total
@@ -82,8 +99,12 @@ class View:
             f"{thousands(tokens)} tok" if tokens else "",
             f"last activity: {duration(watched.silent_seconds)}",
             self._retry,
+            " ".join(watched.hints),
+            INDICATORS.get(watched.condition, ""),
         ]
-        return "  │  ".join(field for field in fields if field)
+        wide = "  │  ".join(field for field in fields if field)
+        fits = self._lines and cell_len(wide) <= self._lines.width
+        return wide if fits else wide.replace("  │  ", " │ ").replace("last activity", "last")
 
     def run_ended(self, made: TryRecord, budget: int, seconds: float, title: str) -> None:
         """Write the footer of a run."""
@@ -108,13 +129,29 @@ class View:
 
     def wait(self, why: str, left: float) -> None:
         """Show how long a wait goes on."""
-        if self._lines:
-            self._lines.paint(f"      ↻ in {duration(left)} · {one_line(why, 300)}")
+        self._paint(f"      ↻ in {duration(left)} · {one_line(why, 300)}")
 
     def wait_ended(self) -> None:
         """Clear the line of a wait."""
         if self._lines:
             self._lines.clear()
+
+    def pause_began(self) -> None:
+        """Write a line for a pause, where none can be painted over."""
+        if not self._lines:
+            self.say(f"      {self._paused()}")
+
+    def pause(self) -> None:
+        """Show that the relay is paused."""
+        self._paint(self._paused())
+
+    def pause_ended(self) -> None:
+        """Clear the lines of a pause."""
+        self.wait_ended()
+
+    def _paused(self) -> str:
+        how = "press Enter to resume" if self._keyboard.active else "resume with: rally resume"
+        return f"Paused — {how}"
 
     def relay_ended(
         self, end: End, runs: dict[int, Outcome], seconds: float, spent: list[str]

@@ -52,6 +52,10 @@ class Repository:
         """Return the commit that is checked out, "" before the first one."""
         return self._ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
 
+    def top_level(self) -> str:
+        """Return what the commit that is checked out holds, a line for each name at its top."""
+        return self._ask("ls-tree", "HEAD")
+
     def branch(self) -> str:
         """Return the branch that is checked out, "" when HEAD is detached."""
         return self._ask("symbolic-ref", "--quiet", "--short", "HEAD")

@@ -1,6 +1,7 @@
 """Whose the changes in the work tree are: the run's own, to be committed, or anybody else's."""
 
 import contextlib
+import hashlib
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from mittelo.repo.workspace import Workspace, now
 STATE_MESSAGE = "rally: update state"
 FOLDED = " [+state]"
 RECORDS = (".rally/", ".laps/")
+RECORD_FOLDERS = {".rally", ".laps"}
 LOCAL = ".rally/state/"
 SUMMARY = ".rally/summary.jsonl"
 
@@ -99,6 +101,18 @@ class Work:
         with contextlib.suppress(GitError):
             return len(self._own())
         return 0
+
+    def fingerprint(self) -> str:
+        """Return a word for the state of the work tree and HEAD without our records, or ""."""
+        if not self._git:
+            return ""
+        with contextlib.suppress(GitError):
+            lines = self._git.top_level().splitlines()
+            kept = [line for line in lines if line.rpartition("\t")[2] not in RECORD_FOLDERS]
+            changes = _contents(self._changes()).items()
+            kept += [f"{path}={held}" for path, held in sorted(changes) if not is_ours(path)]
+            return hashlib.sha256("\n".join(kept).encode()).hexdigest()[:16]
+        return ""
 
     def changed(self) -> bool:
         """Tell whether the run made a commit or changed a file."""

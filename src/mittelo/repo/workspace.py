@@ -37,11 +37,12 @@ WORKSPACE_VARIABLE = "MITTELO_WORKSPACE"
 
 
 class Holder(Struct):
-    """Who holds the relay lock, for a person to read."""
+    """Who holds the relay lock; `paused_since` is "" while the relay is not paused."""
 
     pid: int
     host: str
     since: str
+    paused_since: str = ""
 
 
 class Workspace:
@@ -171,6 +172,12 @@ class Workspace:
             return self._note() or Holder(0, "?", "?")
         lock.release()
         return None
+
+    def note_pause(self, *, paused: bool) -> None:
+        """Note beside the lock, which we hold, that the relay is paused or goes on."""
+        if note := self._note():
+            note.paused_since = now() if paused else ""
+            write_whole(self._holder, msgspec.json.encode(note))
 
     @property
     def _holder(self) -> Path:

@@ -32,6 +32,8 @@ class Section(StrEnum):
     ROUTES = "Routes"
     REASONING = "Reasoning"
     RELIABILITY = "Reliability"
+    BUDGET = "Budget"
+    NOTIFY = "Notifications"
     PROVIDERS = "Providers"
     HARNESSES = "Harnesses and their models"
     UNKNOWN = "Unknown keys"
@@ -44,6 +46,8 @@ TABLES = {
     "routes": Section.ROUTES,
     "reasoning": Section.REASONING,
     "reliability": Section.RELIABILITY,
+    "budget": Section.BUDGET,
+    "notify": Section.NOTIFY,
     "providers": Section.PROVIDERS,
     "harness": Section.HARNESSES,
 }

@@ -41,6 +41,8 @@ def hint(key: Key) -> str:
     kind = key_kind(key)
     if kind is int:
         return "A whole number; when emptied, it stays as it was."
+    if kind is float:
+        return "A number; when emptied, it stays as it was."
     if kind is bool:
         return "true or false"
     emptied = " When emptied, it is removed." if is_named_by_user(key) else ""

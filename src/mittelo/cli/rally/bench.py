@@ -23,18 +23,26 @@ def command(length: str, runner: str, why: str) -> None:
     """
     from mittelo.config.load import load_configuration
     from mittelo.core.mixes import parse_entry
+    from mittelo.rally.roster import everyone
     from mittelo.rally.standing import bench
     from mittelo.repo.workspace import find_workspace
 
     workspace = find_workspace()
     workspace.require_init()
+    configuration = load_configuration(workspace.paths)
+    configuration.warn_of_version()
     spec = parse_entry(runner)
     if spec.quota:
         raise UsageError(f"{runner!r} has a count, which means nothing here.", "Leave it out.")
-    harness, model = load_configuration(workspace.paths).catalogue.resolve(spec)
+    harness, model = configuration.catalogue.resolve(spec)
     until = time.time() + _seconds(length) if length else None
     bench(workspace, [(harness.name, model)], until, why)
     name = f"{harness.name}:{model}" if model else harness.name
+    named = everyone(configuration)
+    if named and (harness.name, model) not in named:
+        others = [":".join(key) for key in named if key[0] == harness.name]
+        hint = f"; they name {', '.join(others)}" if others else ""
+        click.echo(f"warning: no route names {name}{hint}.", err=True)
     how_long = f"for {length}" if length else f"until: rally unbench {runner}"
     say(f"{name} sits out {how_long}")
 

@@ -63,6 +63,7 @@ def show(key: str, origin: bool, as_json: bool) -> None:
 @click.argument("key")
 def get(key: str) -> None:
     """Print one value; a list as TOML, text as it is. Exit code 1 when it is not set."""
+    from mittelo.config.edit import as_spelled
     from mittelo.config.layers import parse_key
     from mittelo.config.listing import as_toml, list_settings
     from mittelo.config.load import load_configuration
@@ -71,7 +72,10 @@ def get(key: str) -> None:
 
     path = parse_key(key)
     require_setting(path)
-    configuration = load_configuration(find_workspace().paths)
+    paths = find_workspace().paths
+    configuration = load_configuration(paths)
+    configuration.warn_of_version()
+    path = as_spelled(paths, None, path)
     found = [*list_settings(configuration, path)]
     for finding in configuration.findings:
         if finding.key[: len(path)] == path:
@@ -94,15 +98,23 @@ def set_(key: str, value: str, repo: bool) -> None:
 
     Comments and keys that rally does not know stay as they are.
     """
-    from mittelo.config.edit import file_for, set_value
-    from mittelo.config.layers import parse_key
+    from mittelo.config.edit import as_spelled, file_for, set_value
+    from mittelo.config.findings import dotted
+    from mittelo.config.layers import origin_of, parse_key
     from mittelo.config.listing import as_toml
+    from mittelo.config.load import load_configuration
     from mittelo.repo.workspace import find_workspace
 
     paths = find_workspace().paths
     file = file_for(paths, repo=repo)
-    made = set_value(paths, file, parse_key(key), value)
-    say(f"{key} = {as_toml(made)} in {file}")
+    path = as_spelled(paths, file, parse_key(key))
+    made = set_value(paths, file, path, value)
+    say(f"{dotted(path)} = {as_toml(made)} in {file}")
+    configuration = load_configuration(paths)
+    configuration.warn_of_version()
+    source = origin_of(path, configuration.origins)
+    if source and source.path != str(file):
+        click.echo(f"warning: {source.where(path)} is laid over it and wins.", err=True)
 
 
 @command.command("unset")
@@ -110,14 +122,20 @@ def set_(key: str, value: str, repo: bool) -> None:
 @REPO
 def unset(key: str, repo: bool) -> None:
     """Remove KEY, so that the next layer or the built-in value counts."""
-    from mittelo.config.edit import file_for, unset_value
+    from mittelo.config.edit import as_spelled, file_for, unset_value
     from mittelo.config.layers import parse_key
+    from mittelo.config.load import load_configuration
     from mittelo.repo.workspace import find_workspace
 
-    file = file_for(find_workspace().paths, repo=repo)
-    if not unset_value(file, parse_key(key)):
+    paths = find_workspace().paths
+    file = file_for(paths, repo=repo)
+    before = {finding.what for finding in load_configuration(paths).findings}
+    if not unset_value(file, as_spelled(paths, file, parse_key(key))):
         raise MitteloError(f"{key} is not set in {file}.")
     say(f"removed {key} from {file}")
+    for finding in load_configuration(paths).findings:
+        if finding.what not in before:
+            click.echo(f"warning: {finding}", err=True)
 
 
 @command.command("edit")

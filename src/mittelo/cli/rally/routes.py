@@ -46,7 +46,9 @@ def _show(report: "Report") -> None:
         say(f"- {lane.name}: {_entries(len(lane.entries))}")
         for entry in lane.entries:
             say(f"    {_resolved(entry)}")
-    if not report.lanes:
+    for name in report.broken:
+        say(f"- {name}: broken")
+    if not report.lanes and not report.broken:
         say("- no routes declared")
     if report.providers:
         say("providers:")
@@ -91,7 +93,7 @@ def next_(role: str, as_json: bool) -> None:
 
     workspace = find_workspace()
     configuration = load_configuration(workspace.paths)
-    configuration.require_sound(lanes=False)
+    configuration.warn_of_version()
     found = find_next(workspace, configuration, Wanted(role))
     if as_json:
         show_json(found)

@@ -55,6 +55,7 @@ def command(
         raise UsageError("--new and --resume exclude each other.", "Give one of them.")
     from mittelo.cli.output import console
     from mittelo.core.relays import Ending
+    from mittelo.core.tries import Stop
     from mittelo.rally.start import Wish, failure, start_relay
     from mittelo.repo.workspace import find_workspace
 
@@ -74,7 +75,7 @@ def command(
     end = start_relay(find_workspace(), wish, _asker(reads_stdin=prompt == ("-",)), console())
     if end.how is Ending.FAILED:
         raise failure(end)
-    if end.how is Ending.STOPPED:
+    if end.how is Ending.STOPPED and end.why != Stop.GRACEFUL_STOP:
         raise Interrupted
 
 

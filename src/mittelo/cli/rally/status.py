@@ -50,6 +50,8 @@ def _show_relay(status: "Status") -> None:
         return say('no relay yet: rally start --iterations 3 "your task"')
     done = f"{relay.completed_iterations}/{relay.target_iterations} runs"
     how = f"running (process {holder.pid})" if holder else _ended(relay)
+    if holder and status.paused:
+        how = f"paused for {_ago(holder.paused_since)} (process {holder.pid}), go on: rally resume"
     say(f"relay {relay.id}: {done} with {shown_mix(relay.agent_mix)}, {how}")
     if active:
         model = f":{active.model}" if active.model else ""

@@ -22,11 +22,13 @@ def command(runner: str, everyone: bool) -> None:
         raise UsageError("Name a runner, or say --all.", "See who sits out: rally routes next")
     workspace = find_workspace()
     workspace.require_init()
+    configuration = load_configuration(workspace.paths)
+    configuration.warn_of_version()
     out = benched(workspace, time.time())
     if everyone:
         keys = out
     else:
-        harness, model = load_configuration(workspace.paths).catalogue.resolve(parse_entry(runner))
+        harness, model = configuration.catalogue.resolve(parse_entry(runner))
         keys = [key for key in out if key == (harness.name, model)]
     call_back(workspace, keys)
     for key in keys:
