@@ -177,8 +177,10 @@ def _origins(kind: object) -> set[object]:
     return {get_origin(kind), *(get_origin(option) for option in get_args(kind))}
 
 
-def _wanted(kind: Any) -> str:
-    return {int: "a whole number", float: "a number"}.get(kind, "true or false")
+def _wanted(kind: object) -> str:
+    if kind is float:
+        return "a number"
+    return "a whole number" if kind is int else "true or false"
 
 
 def _list_from(key: Key, words: str) -> list[str]:

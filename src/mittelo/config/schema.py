@@ -114,8 +114,6 @@ class Settings(Struct, frozen=True):
 
 UNUSED = {
     ("laps", "instructions_file"): "queues are not worked yet",
-    ("reliability", "run_timeout_secs"): "only tries are timed yet",
-    ("reliability", "handoff_timeout_secs"): "only tries are timed yet",
     ("reliability", "liveness_probe"): "no agent is asked yet whether it lives",
 }
 """Settings that are read and checked, and that nothing obeys yet; whoever sets one is told."""

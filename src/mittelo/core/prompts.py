@@ -17,6 +17,18 @@ GENERIC_TASK = (
 )
 
 
+HANDOFF = """\
+Do not go on with the implementation and change no file. Say for whoever comes next: what is done
+and what is not, what blocks you, which hypotheses you have and the evidence for each, which files
+you changed and whether the changes should stay, and the decision or step that comes next.
+
+Then run this command in a shell (do not only print it), and end:
+
+    rally progress --handoff --summary "where things stand, and what blocks" \\
+        --followup "the next step"
+"""
+
+
 class RecentLimits(Struct, frozen=True):
     """How much of the past a prompt tells: tries, characters of each, characters in all."""
 
@@ -83,6 +95,17 @@ def assemble(sources: Sources) -> str:
             section.budget = room - len(section.heading.encode()) - 6
         excess -= before - _size(sections)
     return "\n".join(section.render() for section in sections)
+
+
+def assemble_handoff(sources: Sources) -> str:
+    """Return the prompt of a try that is only to hand off what its run could not finish."""
+    sections = [
+        Section("", f"You are {sources.agent}. The time of this run is over."),
+        Section("Project Instructions", sources.instructions, INSTRUCTIONS_BUDGET),
+        Section("Role Instructions", _role(sources), ROLE_BUDGET),
+        Section("Hand Off, Nothing Else", HANDOFF),
+    ]
+    return "\n".join(section.render() for section in sections if section.text.strip())
 
 
 def _size(sections: Iterable[Section]) -> int:

@@ -59,6 +59,7 @@ class TryEnded(Struct, frozen=True, tag="try_ended"):
 
     `retryable`: the same runner may do better at once. `stuck`: no runner can. `tree` stands for
     the state of the work tree, "" where it is not known. `cancelled_by`: who ended it, and how.
+    `run_is_over`: the time of its run ran out; what is left is to hand the work off.
     `spent` tells which budget of its run is used up.
     """
 
@@ -71,6 +72,7 @@ class TryEnded(Struct, frozen=True, tag="try_ended"):
     category: Category | None = None
     tree: str = ""
     cancelled_by: str = ""
+    run_is_over: bool = False
     spent: str = ""
 
 
@@ -106,14 +108,7 @@ class BenchesRead(Struct, frozen=True, tag="benches_read"):
 
 
 Event = (
-    Started
-    | TryEnded
-    | WaitOver
-    | Resumed
-    | BudgetSpent
-    | RunBudgetSpent
-    | StopAsked
-    | BenchesRead
+    Started | TryEnded | WaitOver | Resumed | BudgetSpent | RunBudgetSpent | StopAsked | BenchesRead
 )
 
 
@@ -242,6 +237,9 @@ def _fail(at: Relay, event: TryEnded) -> tuple[Relay, list[Effect]]:
         return at, [EndRun(at.run, event.outcome), End(Ending.FAILED, event.reason)]
     if event.outcome is Outcome.HANDOFF_TIMEOUT or event.spent:
         return _end_run(at, event.outcome, event.spent)
+    if event.run_is_over and (runner := at.runner):
+        at = replace(at, attempt=at.attempt + 1)
+        return at, [StartTry(at.run, at.attempt, runner, event.session, handoff_only=True)]
     if at.runner and at.runner.key in at.benches:
         return _go_on(replace(at, spent=max(0, at.spent - 1)))
     if loop := _loop(at):
@@ -359,6 +357,8 @@ def decision(ended: TryEnded, effects: Sequence[Effect]) -> str:
                 return f"{END_OF_RUN}: {why}" if why else END_OF_RUN
             case Wait(seconds, why, until):
                 return f"waits {seconds:.0f} s" + ("" if until is None else ", as all sit out")
+            case StartTry(handoff_only=True):
+                return "out of time: the agent is only to hand its work off"
             case StartTry(runner=runner, session=session):
                 return f"goes on with {runner.label}" + (", in its session" if session else "")
             case Hold():

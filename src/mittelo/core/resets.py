@@ -9,56 +9,96 @@ from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from msgspec import Struct
+
 FARTHEST = timedelta(days=35).total_seconds()
 """A reset that is farther away is not believed."""
 
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_UNIT = (
-    r"(?:weeks?|w|days?|d|hours?|hrs?|hr|h|minutes?|mins?|min|m(?!s)|seconds?|secs?|sec|s)"
-    r"(?![a-z])"
-)
-_SPAN = rf"\d+(?:\.\d+)?\s*{_UNIT}"
-_SPANS = re.compile(rf"{_SPAN}(?:(?:\s*,)?(?:\s*and)?\s*{_SPAN})*", re.IGNORECASE)
-_PART = re.compile(rf"(\d+(?:\.\d+)?)\s*({_UNIT})", re.IGNORECASE)
-_GO_SPAN = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[dhms]))+(?![a-z])", re.IGNORECASE)
-_GO_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])", re.IGNORECASE)
-
+_FLAGS = re.IGNORECASE | re.ASCII
 _CUE = re.compile(
-    r"\bresets?(?:[_ -]?(?:s|at|in|on|time|after))?\b|\btry again\b"
-    r"|\bretry[_ -]?(?:after|in|at|delay)\b"
-    r"|\bavailable (?:again )?(?:in|at|on)\b|\bagain (?:in|at|on)\b|\bwait(?:ing)?\b|\buntil\b"
-    r"|\bunlocks?\b|\brenews?\b|\bresets?At\b",
-    re.IGNORECASE,
+    r"(?:\b|_|quota)resets?(?:[_ -]?(?:at|in|on|time|stamp|after|date|delay|requests|tokens)){0,3}"
+    r"(?:[_ -]?(?P<unit>ms|seconds|secs))?\b"
+    r"|(?:\b|_)retry[_ -]?(?:after|in|at|delay)(?:[_ -]?(?P<retry_unit>ms|seconds|secs))?\b"
+    r"|\btry again\b|\bavailable (?:again )?(?:in|at|on)\b|\bagain (?:in|at|on|after)\b"
+    r"|\bwait(?:ing)?\b|\buntil\b|\bunlocks?\b|\brenews?\b|\brefresh(?:es)?\b"
+    r"|\blimit reached(?=\|)",
+    _FLAGS,
 )
 _LEAD = re.compile(
-    r'[\s"\'=:\\(]*(?:(?:in|at|on|after|is|by|for|about)\b[\s"\'=:]*)*', re.IGNORECASE
+    r"[\s\"'=:|\\(*`]*(?:(?:in|at|on|after|is|by|for|about|around|approximately|within|next|the)\b"
+    r"[\s\"'=:~(*`]*)*",
+    _FLAGS,
 )
-_ISO = re.compile(
-    r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2})?)(?:\.\d+)?\s*(Z|[+-]\d{2}:?\d{2})?"
+_SAYS_SPAN = re.compile(r"(?:\b|_)in(?:\b|_)|after|delay|wait|[:=]", _FLAGS)
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_UNIT = (
+    r"(?:weeks?|w|days?|d|hours?|hrs?|hr|h|minutes?|mins?|min|m(?!s)|seconds?|secs?|sec|s|ms)"
+    r"(?![a-z])"
 )
-_EPOCH = re.compile(r"(\d{10}|\d{13})(?!\d)(?:\.\d+)?")
-_NUMBER = re.compile(r"(\d+(?:\.\d+)?)(?![\d:./-]|\s*[a-z])", re.IGNORECASE)
-_HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT")
-_CLOCK = (
-    r"(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))?(?::\d{2})?\s*(?P<half>[ap]\.?m\.?)?(?![\w:/.-]*\d)"
+_AMOUNT = r"(?:(\d+(?:\.\d+)?)\s*|\b(?:an?|one)\s+)"
+_PART = re.compile(rf"{_AMOUNT}({_UNIT})", _FLAGS)
+_SPANS = re.compile(rf"{_AMOUNT}{_UNIT}(?:(?:\s*,)?(?:\s*and\b)?\s*{_AMOUNT}{_UNIT})*", _FLAGS)
+_GO_SPAN = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[dhms]))+(?![a-z])", _FLAGS)
+_GO_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])", _FLAGS)
+_HOURS = re.compile(r"(\d{1,3}):([0-5]\d):([0-5]\d)(?![:\d])", re.ASCII)
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?)(?![\d:/-]|\.\d|\s*[a-z])", _FLAGS)
+
+_HOURS_FROM_UTC = {
+    "UTC": 0, "GMT": 0, "Z": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6,
+    "PST": -8, "PDT": -7, "AKST": -9, "AKDT": -8, "HST": -10, "WET": 0, "WEST": 1, "CET": 1,
+    "CEST": 2, "EET": 2, "EEST": 3, "BST": 1, "MSK": 3, "IST": 5.5, "SGT": 8, "HKT": 8, "JST": 9,
+    "KST": 9, "AWST": 8, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13,
+}  # fmt: skip
+_REGIONS = {
+    "ET": "America/New_York", "EASTERN": "America/New_York", "CT": "America/Chicago",
+    "CENTRAL": "America/Chicago", "MT": "America/Denver", "MOUNTAIN": "America/Denver",
+    "PT": "America/Los_Angeles", "PACIFIC": "America/Los_Angeles",
+}  # fmt: skip
+_CONTINENTS = (
+    "Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Canada|Etc|Europe|Indian|Pacific|US"
 )
-_ZONE = r"(?:\s*\(?(?P<zone>[A-Za-z]+(?:/[A-Za-z_]+)+|[A-Z]{2,5}|[+-]\d{2}:?\d{2})\)?)?"
+_ZONE = re.compile(
+    rf"\s*\(?(?:(?P<name>(?:{_CONTINENTS})(?:/[A-Za-z0-9_+-]+)+)"
+    r"|(?:(?:UTC|GMT)\s?)?(?P<offset>[+-]\d{1,2}(?::?\d{2})?)(?!\d)"
+    rf"|(?P<short>{'|'.join((*_HOURS_FROM_UTC, *_REGIONS))})(?![a-z/]))",
+    _FLAGS,
+)
+_CLOCK = re.compile(
+    r"(?:(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))?(?::\d{2})?(?:\.\d+)?"
+    r"\s*(?P<half>[ap]\.?m\b\.?)?(?![\w/-]*\d)|(?P<word>midnight|noon))",
+    _FLAGS,
+)
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DAY = (
-    rf"(?:(?P<weekday>{'|'.join(_WEEKDAYS)})[a-z]*\.?"
-    rf"|(?P<month>{'|'.join(_MONTHS)})[a-z]*\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?"
-    r"(?:,?\s+(?P<year>\d{4}))?"
-    rf"|(?P<day2>\d{{1,2}})(?:st|nd|rd|th)?\s+(?P<month2>{'|'.join(_MONTHS)})[a-z]*\.?"
-    r"(?:,?\s+(?P<year2>\d{4}))?"
-    r"|(?P<near>today|tomorrow))"
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
 )
-_DAY_AND_CLOCK = re.compile(rf"{_DAY}(?:,|\s)*(?:at\s+)?(?:{_CLOCK}{_ZONE})?", re.IGNORECASE)
-_CLOCK_ALONE = re.compile(rf"{_CLOCK}{_ZONE}", re.IGNORECASE)
-_ZONES = {
-    "UTC": 0, "GMT": 0, "Z": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6,
-    "PST": -8, "PDT": -7, "CET": 1, "CEST": 2, "BST": 1, "JST": 9, "IST": 5.5,
-}  # fmt: skip
+_WEEKDAY = r"(?:mon|tue(?:s)?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?\b\.?"
+_DAY = re.compile(
+    rf"(?:{_WEEKDAY},?\s+)?"
+    rf"(?:(?P<month>{_MONTH})\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?![\d:])"
+    r"(?:,?\s+(?P<year>\d{4})\b(?!:))?"
+    rf"|(?P<day2>\d{{1,2}})(?:st|nd|rd|th)?\s+(?P<month2>{_MONTH})"
+    r"(?:,?\s+(?P<year2>\d{4})\b(?!:))?)"
+    rf"|(?P<weekday>{_WEEKDAY})|(?P<near>today|tomorrow)\b",
+    _FLAGS,
+)
+_JOIN = re.compile(r"[),\s]*(?:\b(?P<at>at)\s+|on\s+)?", _FLAGS)
+_ISO_DAY = re.compile(r"(\d{4})[-/](\d{2})[-/](\d{2})(?!\d)", _FLAGS)
+_ISO_CLOCK = re.compile(r"(?:T|\s+)(\d{1,2}):(\d{2})(?::(\d{2}))?(?:[.,]\d+)?", _FLAGS)
+_HTTP_DATE = re.compile(
+    r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} (?:GMT|UTC|[+-]\d{4})", re.ASCII
+)
+_EPOCH = re.compile(r"(\d{10}|\d{13})(?!\d)(?:\.\d+)?", re.ASCII)
+
+
+class _Found(Struct, frozen=True):
+    """What stands after a cue: an instant, or a span, which tells less exactly."""
+
+    at: float
+    is_span: bool = False
 
 
 def find_reset(text: str, now: float, zone: tzinfo) -> float | None:
@@ -68,35 +108,36 @@ def find_reset(text: str, now: float, zone: tzinfo) -> float | None:
     more than 35 days away, is not believed. Of several, the first after its cue counts, and an
     instant beats a span.
     """
-    found: list[tuple[int, float]] = []
+    found: list[_Found] = []
     for cue in _CUE.finditer(text):
         lead = _LEAD.match(text, cue.end())
         start = lead.end() if lead else cue.end()
-        for rank, at in _readings(text, start, now, zone):
-            if 0 < at - now <= FARTHEST:
-                found.append((rank, at))
-                break
-    return min(found)[1] if found else None
+        told = _told(text, start, cue, now, zone)
+        if told and 0 < told.at - now <= FARTHEST:
+            found.append(told)
+    return min(found, key=lambda told: told.is_span).at if found else None
 
 
-def _readings(text: str, start: int, now: float, zone: tzinfo) -> Iterator[tuple[int, float]]:
-    """Yield what may stand at a place, by the strength of its form."""
+def _told(text: str, start: int, cue: re.Match[str], now: float, zone: tzinfo) -> _Found | None:
+    """Return what stands at a place; the first form that fits decides."""
     if match := _HTTP_DATE.match(text, start):
-        yield 0, parsedate_to_datetime(match[0]).timestamp()
-    if match := _ISO.match(text, start):
-        yield from ((0, at) for at in _iso(match, zone))
+        return _http_date(match[0])
+    if match := _ISO_DAY.match(text, start):
+        return _iso(text, match, now, zone)
     if match := _EPOCH.match(text, start):
-        yield 0, float(match[1]) / (1000 if len(match[1]) == 13 else 1)
-    if match := _DAY_AND_CLOCK.match(text, start):
-        yield from ((0, at) for at in _day_and_clock(match, now, zone))
-    if (seconds := _span(text, start)) is not None:
-        yield 1, now + seconds
-    if match := _CLOCK_ALONE.match(text, start):
-        yield from ((0, at) for at in _clock_alone(match, now, zone))
-    if re.search(r"after|in|delay", text[max(0, start - 14) : start], re.IGNORECASE) and (
-        match := _NUMBER.match(text, start)
-    ):
-        yield 1, now + float(match[1])
+        return _Found(float(match[1]) / (1000 if len(match[1]) == 13 else 1))
+    says_span = _SAYS_SPAN.search(text[cue.start() : start])
+    if says_span and (match := _HOURS.match(text, start)):
+        hours, minutes, seconds = map(int, match.groups())
+        return _Found(now + 3600 * hours + 60 * minutes + seconds, is_span=True)
+    unit = 0.001 if (cue["unit"] or cue["retry_unit"] or "").lower() == "ms" else 1.0
+    if (seconds_ := _span(text, start)) is not None:
+        return _Found(now + seconds_, is_span=True)
+    if told := _day_and_clock(text, start, now, zone):
+        return told
+    if says_span and (match := _NUMBER.match(text, start)):
+        return _Found(now + unit * float(match[1]), is_span=True)
+    return None
 
 
 def _span(text: str, start: int) -> float | None:
@@ -106,58 +147,75 @@ def _span(text: str, start: int) -> float | None:
     if longest is None:
         return None
     parts = (_PART if longest is words else _GO_PART).findall(longest[0])
-    return sum(float(number) * _seconds(unit) for number, unit in parts)
+    return sum(float(number or 1) * _seconds(unit) for number, unit in parts)
 
 
 def _seconds(unit: str) -> float:
     return 0.001 if unit.lower() == "ms" else _UNITS[unit[0].lower()]
 
 
-def _iso(match: re.Match[str], zone: tzinfo) -> Iterator[float]:
-    day, clock, offset = match.groups()
+def _http_date(written: str) -> _Found | None:
     try:
-        at = datetime.fromisoformat(f"{day}T{clock}{(offset or '').replace('Z', '+00:00')}")
+        return _Found(parsedate_to_datetime(written).timestamp())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _iso(text: str, match: re.Match[str], now: float, zone: tzinfo) -> _Found | None:
+    """Return the instant of an ISO date, with a time of day or at midnight."""
+    clock = _ISO_CLOCK.match(text, match.end())
+    named = _zone(text, clock.end(), zone) if clock else zone
+    try:
+        at = time(*(int(part or 0) for part in clock.groups())) if clock else time()
+        day = date(*map(int, match.groups()))
     except ValueError:
-        return
-    yield (at if at.tzinfo else at.replace(tzinfo=zone)).timestamp()
+        return None
+    return _next([day], at, named, now) if named else None
 
 
-def _clock_alone(match: re.Match[str], now: float, zone: tzinfo) -> Iterator[float]:
-    """Yield the next time that a clock shows this; a lone number is no clock time."""
-    if match["minute"] is None and match["half"] is None:
-        return
-    named, clock = _zone(match["zone"], zone), _time(match)
-    if clock is None or named is None:
-        return
+def _day_and_clock(text: str, start: int, now: float, zone: tzinfo) -> _Found | None:
+    """Return the next instant that a day, a time of day or both name, in either order."""
+    day, clock = _DAY.match(text, start), _CLOCK.match(text, start)
+    if day:
+        clock = _clock_after(text, day.end())
+    elif clock is None or _is_bare(clock):
+        return None
+    at = _time(clock) if clock else time()
+    named = _zone(text, clock.end(), zone) if clock else zone
+    if at is None or named is None:
+        return None
+    if clock and not day:
+        day = _day_after(text, clock.end())
     today = datetime.fromtimestamp(now, named).date()
-    for ahead in range(3):
-        at = _at(today + timedelta(days=ahead), clock, named)
-        if at > now:
-            yield at
-            return
+    days = _days(day, today) if day else (today + timedelta(days=n) for n in range(3))
+    return _next(days, at, named, now)
 
 
-def _day_and_clock(match: re.Match[str], now: float, zone: tzinfo) -> Iterator[float]:
-    named = _zone(match["zone"], zone)
-    clock = time() if match["hour"] is None else _time(match)
-    if named is None or clock is None:
-        return
-    today = datetime.fromtimestamp(now, named).date()
-    for day in _days(match, today):
-        if (at := _at(day, clock, named)) > now:
-            yield at
-            return
+def _clock_after(text: str, end: int) -> re.Match[str] | None:
+    joined = _JOIN.match(text, end)
+    clock = _CLOCK.match(text, joined.end() if joined else end)
+    named = joined and joined["at"]
+    return clock if clock and (named or not _is_bare(clock)) else None
+
+
+def _day_after(text: str, end: int) -> re.Match[str] | None:
+    zone = _ZONE.match(text, end)
+    end = zone.end() if zone else end
+    joined = _JOIN.match(text, end)
+    return _DAY.match(text, joined.end() if joined else end)
+
+
+def _is_bare(clock: re.Match[str]) -> bool:
+    """Tell whether it is a lone number, which is no time of day unless "at" says so."""
+    return clock["minute"] is None and clock["half"] is None and clock["word"] is None
 
 
 def _days(match: re.Match[str], today: date) -> Iterator[date]:
     """Yield the days that may be meant, the nearest first."""
     if match["near"]:
         yield today + timedelta(days=match["near"].lower() == "tomorrow")
-    elif match["weekday"]:
-        ahead = (_WEEKDAYS.index(match["weekday"].lower()) - today.weekday()) % 7
-        yield from (today + timedelta(days=ahead), today + timedelta(days=ahead + 7))
-    else:
-        month = _MONTHS.index((match["month"] or match["month2"]).lower()) + 1
+    elif month_ := match["month"] or match["month2"]:
+        month = _MONTHS.index(month_[:3].lower()) + 1
         day = int(match["day"] or match["day2"])
         year = match["year"] or match["year2"]
         for candidate in [int(year)] if year else [today.year, today.year + 1]:
@@ -165,9 +223,28 @@ def _days(match: re.Match[str], today: date) -> Iterator[date]:
                 yield date(candidate, month, day)
             except ValueError:
                 continue
+    else:
+        ahead = (_WEEKDAYS.index(match["weekday"][:3].lower()) - today.weekday()) % 7
+        yield from (today + timedelta(days=ahead), today + timedelta(days=ahead + 7))
+
+
+def _next(days: Iterator[date] | list[date], at: time, zone: tzinfo, now: float) -> _Found | None:
+    instants = (instant for day in days for instant in _instants(day, at, zone))
+    return next((_Found(instant) for instant in instants if instant > now), None)
+
+
+def _instants(day: date, at: time, zone: tzinfo) -> Iterator[float]:
+    """Yield when a clock shows this: twice where clocks go back, and once where they skip it."""
+    there = datetime.combine(day, at, zone)
+    first, second = there.timestamp(), there.replace(fold=1).timestamp()
+    yield first
+    if second > first:
+        yield second
 
 
 def _time(match: re.Match[str]) -> time | None:
+    if match["word"]:
+        return time(12) if match["word"].lower() == "noon" else time()
     hour, minute = int(match["hour"]), int(match["minute"] or 0)
     half = (match["half"] or "").lower().replace(".", "")
     if half:
@@ -177,20 +254,31 @@ def _time(match: re.Match[str]) -> time | None:
     return time(hour, minute) if hour < 24 and minute < 60 else None
 
 
-def _zone(name: str | None, otherwise: tzinfo) -> tzinfo | None:
-    """Return the zone of this name; the one of the machine for none, or for a word that is none."""
-    if not name:
+def _zone(text: str, start: int, otherwise: tzinfo) -> tzinfo | None:
+    """Return the zone that stands at a place; `otherwise` for none, None for an unknown one."""
+    match = _ZONE.match(text, start)
+    if match is None:
         return otherwise
-    if name[0] in "+-":
-        sign, digits = (-1 if name[0] == "-" else 1), name[1:].replace(":", "")
-        return timezone(sign * timedelta(hours=int(digits[:2]), minutes=int(digits[2:])))
-    if name.upper() in _ZONES:
-        return timezone(timedelta(hours=_ZONES[name.upper()]))
+    if match["offset"]:
+        return _offset(match["offset"])
+    if match["short"] and match["short"].upper() in _HOURS_FROM_UTC:
+        return timezone(timedelta(hours=_HOURS_FROM_UTC[match["short"].upper()]))
+    return _region(match["name"] or _REGIONS[match["short"].upper()])
+
+
+def _offset(written: str) -> tzinfo | None:
+    sign, digits = (-1 if written[0] == "-" else 1), written[1:].replace(":", "")
+    hours, minutes = (digits[:-2], digits[-2:]) if len(digits) > 2 else (digits, "0")
     try:
-        return ZoneInfo(name) if "/" in name else otherwise
-    except (ZoneInfoNotFoundError, ValueError):
+        return timezone(sign * timedelta(hours=int(hours), minutes=int(minutes)))
+    except ValueError:
         return None
 
 
-def _at(day: date, clock: time, zone: tzinfo) -> float:
-    return datetime.combine(day, clock, zone).timestamp()
+def _region(name: str) -> tzinfo | None:
+    for spelled in (name, name.title()):
+        try:
+            return ZoneInfo(spelled)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            continue
+    return None

@@ -97,9 +97,13 @@ Effect = Interrupt | Kill | Finish
 
 
 class Limits(Struct, frozen=True):
-    """Seconds a try may take in all, may be silent, and has from the interrupt to the kill."""
+    """Seconds a try may take in all, may be silent, and has from the interrupt to the kill.
+
+    `timeout` is what has run out when it took too long: its own time, or that of its run.
+    """
 
     try_seconds: float = math.inf
+    timeout: Stop = Stop.TRY_TIMEOUT
     drain: float = DRAIN_SECONDS
     patience: Patience = Patience()
 
@@ -152,7 +156,7 @@ def _tick(at: Try, now: float) -> tuple[Try, list[Effect]]:
     if now >= at.asked + at.limits.drain:
         return _kill(at)
     if not at.stop and now >= at.began + at.limits.try_seconds:
-        return _interrupt(at, Stop.TRY_TIMEOUT, now)
+        return _interrupt(at, at.limits.timeout, now)
     at = replace(at, watch=stalls.look(at.watch, now))
     return (at, []) if at.stop else _look(at, now)
 

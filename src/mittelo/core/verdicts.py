@@ -26,8 +26,9 @@ class Facts(Struct, frozen=True):
     `answered`: there is a final message. `needs_end`: the CLI writes an end event, so that its
     absence means that it broke off.
     `changed`: a commit appeared, or a file differs from how the try found it.
-    `handed_off`: the agent recorded a handoff. `budget` is the one that it passed. `errors` is the tail of its stderr, `logged` what
-    the CLI's own session log tells. Times of day without a zone are of `zone`.
+    `handed_off`: the agent recorded a handoff. `budget` tells which one it passed. `errors` is the
+    tail of its stderr, `logged` what the CLI's own session log tells. Times of day without a zone
+    are of `zone`.
     """
 
     finish: Finish
@@ -54,6 +55,7 @@ class Verdict(Struct, frozen=True):
     cancelled_by: str = ""
     retryable: bool = True
     evidence: Evidence | None = None
+    run_is_over: bool = False
 
 
 def judge(facts: Facts) -> Verdict:
@@ -62,7 +64,8 @@ def judge(facts: Facts) -> Verdict:
         case Finish(stop=Stop.TRY_TIMEOUT):
             return _cut_short(facts, Category.TIMED_OUT, "try timeout", Outcome.RUN_TIMEOUT)
         case Finish(stop=Stop.RUN_TIMEOUT):
-            return _cut_short(facts, Category.TIMED_OUT, "run timeout", Outcome.RUN_TIMEOUT)
+            cut = _cut_short(facts, Category.TIMED_OUT, "run timeout", Outcome.RUN_TIMEOUT)
+            return replace(cut, run_is_over=True)
         case Finish(stop=Stop.STALLED, frozen=str(seen)):
             why = f"frozen: {seen}" if seen else "frozen"
             return _cut_short(facts, Category.STALLED, why, Outcome.FAILED)
@@ -92,6 +95,33 @@ def judge(facts: Facts) -> Verdict:
         evidence = Evidence(Category.NO_CHANGES, Source.REPOSITORY, "nothing was changed")
         return Verdict(Outcome.FAILED, "no changes made", evidence=evidence)
     return Verdict(Outcome.COMPLETED)
+
+
+def judge_handoff(facts: Facts) -> Verdict:
+    """Return the verdict on a try that was only to hand the work off."""
+    verdict = judge(facts)
+    if verdict.outcome.open_ended:
+        return verdict
+    if facts.handed_off:
+        return Verdict(Outcome.HANDOFF_REQUESTED)
+    match facts.finish:
+        case Finish(stop=Stop()):
+            why = "handoff timeout"
+        case Finish(code=0):
+            why = "handoff not completed"
+        case _:
+            why = "handoff failed"
+    evidence = verdict.evidence or Evidence(Category.TIMED_OUT, Source.OURSELVES, why, why)
+    return Verdict(Outcome.HANDOFF_TIMEOUT, why, retryable=False, evidence=evidence)
+
+
+def without_handoff(verdict: Verdict, *, resumes: bool, session: str) -> Verdict:
+    """Return the verdict on a run that is out of time, where nobody can hand it off."""
+    if not verdict.run_is_over or (resumes and session):
+        return verdict
+    why = "no session captured" if resumes else "harness cannot resume"
+    reason = f"run timeout; {why} for handoff"
+    return replace(verdict, outcome=Outcome.HANDOFF_TIMEOUT, reason=reason)
 
 
 def _failed(facts: Facts, reason: str) -> Verdict:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mittelo.config.load import Configuration
 from mittelo.config.schema import Settings
-from mittelo.core.prompts import GENERIC_TASK, RecentLimits, Sources, assemble
+from mittelo.core.prompts import GENERIC_TASK, RecentLimits, Sources, assemble, assemble_handoff
 from mittelo.core.records import MessageRecord, RelayRecord, TryRecord
 from mittelo.core.relays import StartTry
 from mittelo.errors import UsageError
@@ -44,7 +44,8 @@ class PromptMaker:
         mine = [made for made in tries if made.relay_id == self._relay.id]
         same_run = [made for made in mine if made.run_id == start.run]
         message = self._run_message
-        return assemble(
+        put_together = assemble_handoff if start.handoff_only else assemble
+        return put_together(
             Sources(
                 agent=harness.name,
                 task=self._task,

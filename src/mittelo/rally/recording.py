@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from mittelo.core.clipping import clip, printable
 from mittelo.core.records import TryRecord
 from mittelo.core.relays import StartTry
-from mittelo.core.signs import Tokens
-from mittelo.harness.base import Harness
 from mittelo.proc.transcript import tail
 from mittelo.rally.progress import SUMMARY_BUDGET
+from mittelo.rally.purse import tokens_before
 from mittelo.rally.trying import Ground, Tried, session_log
 from mittelo.repo.work import Result
 from mittelo.repo.workspace import now
@@ -40,6 +39,7 @@ def record_of(
     """Return the record of a try that ended; `earlier` are the relay's tries before it."""
     reading = tried.supervised.reading
     harness = ground.configuration.harnesses[start.runner.harness]
+    used = reading.tokens - tokens_before(harness, start.session, earlier)
     return TryRecord(
         id=tried.try_id,
         run_id=start.run,
@@ -66,11 +66,13 @@ def record_of(
         session_log=session_log(harness, str(ground.workspace.root), reading.session),
         fail_reason=tried.verdict.reason,
         category=tried.verdict.evidence.category if tried.verdict.evidence else "",
+        handoff_only=start.handoff_only,
         evidence=tried.verdict.evidence,
+        ended_by=tried.supervised.finish.stop or "",
         exit_code=tried.supervised.finish.code,
         runtime_ms=int(tried.seconds * 1000),
         tool_calls=reading.tool_calls,
-        tokens=_tokens(harness, start.session, reading.tokens, earlier),
+        tokens=used if used.total else None,
         cost_usd=reading.cost,
     )
 
@@ -79,14 +81,3 @@ def _followups(tried: Tried) -> list[str]:
     if not tried.progress:
         return []
     return tried.progress.handoff.followups if tried.progress.handoff else tried.progress.followups
-
-
-def _tokens(
-    harness: Harness, resumed: str, told: Tokens, earlier: Sequence[TryRecord]
-) -> Tokens | None:
-    """Return what this try used, where the CLI's count goes on from the session's start."""
-    if harness.usage_spans_session and resumed:
-        for made in earlier:
-            if made.session_id == resumed and made.tokens:
-                told -= made.tokens
-    return told if told.total else None

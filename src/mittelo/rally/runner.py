@@ -4,11 +4,15 @@ import time
 
 from msgspec.structs import replace
 
+from mittelo.core.budgets import by_runner, total
 from mittelo.core.clipping import one_line
 from mittelo.core.faults import Category, Evidence, Source
+from mittelo.core.notices import SHORTEST_WAIT, Happening
 from mittelo.core.records import Outcome, TryRecord
 from mittelo.core.relays import (
+    LOOK_AGAIN,
     BenchesRead,
+    BudgetSpent,
     Effect,
     End,
     Ending,
@@ -17,6 +21,7 @@ from mittelo.core.relays import (
     Hold,
     Relay,
     Resumed,
+    RunBudgetSpent,
     Started,
     StartTry,
     StopAsked,
@@ -32,6 +37,7 @@ from mittelo.core.standings import Bench, Benches, benches_at
 from mittelo.core.tries import Stop
 from mittelo.core.verdicts import Verdict
 from mittelo.files import write_whole
+from mittelo.log import warn
 from mittelo.rally.inbox import Inbox
 from mittelo.rally.pausing import hold
 from mittelo.rally.progress import record_unfinalized
@@ -59,6 +65,7 @@ class Runner:
         self._prompts = PromptMaker(ground.workspace, ground.configuration.settings, ground.relay)
         self._run = 0
         self._never_ready = dict(state.benches)
+        self._told_of_wait = False
 
     def run(self) -> End:
         """Carry out one effect after another until the relay ends."""
@@ -95,10 +102,24 @@ class Runner:
         """Run a try, after a pause if one was asked for since the last."""
         if self._ground.orders.paused:
             hold(self._ground)
-        return self._feed(StopAsked()) if self._ground.orders.stop else self._try(start)
+        if self._ground.orders.stop:
+            return self._feed(StopAsked())
+        if why := self._ground.purse.relay_is_out(start.run, time.time()):
+            return self._feed(BudgetSpent(why))
+        if why := self._ground.purse.run_is_out(start.run):
+            return self._give_run_up(why)
+        return self._try(start)
+
+    def _give_run_up(self, why: str) -> list[Effect]:
+        """End a run before a further try of it."""
+        workspace, last = self._ground.workspace, self._tries[-1]
+        record_unfinalized(workspace, workspace.run_state(), last.summary)
+        self._forget_active_try(over=True)
+        return self._feed(RunBudgetSpent(why))
 
     def _try(self, start: StartTry) -> list[Effect]:
         ground = self._ground
+        self._told_of_wait = False
         if start.run != self._run:
             self._begin_run(start)
         harness = ground.configuration.harnesses[start.runner.harness]
@@ -116,6 +137,8 @@ class Runner:
         if not (verdict.outcome.succeeded or verdict.outcome.open_ended):
             tree = ground.work.fingerprint()
         self._settle_standing(start, verdict)
+        made = record_of(ground, start, tried, result, self._tries)
+        ground.purse.add(made)
         ended = TryEnded(
             outcome=verdict.outcome,
             session=tried.supervised.reading.session if harness.resumes else "",
@@ -126,9 +149,10 @@ class Runner:
             category=verdict.evidence.category if verdict.evidence else None,
             tree=tree,
             cancelled_by=verdict.cancelled_by,
+            run_is_over=verdict.run_is_over,
+            spent=ground.purse.run_is_out(start.run),
         )
         effects = self._feed(ended)
-        made = record_of(ground, start, tried, result, self._tries)
         made.tree, made.mark, made.decided = tree, began_at, decision(ended, effects)
         self._put_on_record(made, tried, run_ends=any(isinstance(e, EndRun) for e in effects))
         return effects
@@ -213,6 +237,8 @@ class Runner:
         self._next_id += 1
         self._forget_active_try(over=over)
         self._log_result(made, tried)
+        if said := self._ground.purse.unseen(made):
+            warn(said)
 
     def _forget_active_try(self, *, over: bool) -> None:
         """Note that no try runs; a run that is over needs no state any more."""
@@ -239,7 +265,7 @@ class Runner:
             log.say(f"{tried.supervised.dropped_lines} overlong lines of its output were not read")
 
     def _end_run(self, ended: EndRun) -> None:
-        ground, last = self._ground, self._made[-1]
+        ground, last = self._ground, self._tries[-1]
         if ended.why:
             ground.log.say(f"run {ended.run} is given up: {ended.why}")
         repository = ground.workspace.repository
@@ -263,6 +289,9 @@ class Runner:
 
     def _wait(self, wait: Wait) -> list[Effect]:
         """Wait, showing what for and how long; a stop ends it, and so does a bench that ends."""
+        if why := self._ground.purse.relay_is_out(self._state.run, time.time() + wait.seconds):
+            return self._feed(BudgetSpent(why))
+        self._tell_of_wait(wait)
         ground, length, shown = self._ground, duration(wait.seconds), wait.why
         if wait.until is None:
             ground.log.say(f"waiting {length}: {shown}")
@@ -284,6 +313,19 @@ class Runner:
             ground.orders.wait(min(1.0, left))
         ground.view.wait_ended()
         return self._feed(StopAsked() if ground.orders.stop else WaitOver())
+
+    def _tell_of_wait(self, wait: Wait) -> None:
+        """Tell others, once until the next try, that all sit out for long."""
+        if wait.until is None or wait.seconds <= SHORTEST_WAIT or self._told_of_wait:
+            return
+        self._told_of_wait = True
+        until = None if wait.seconds >= LOOK_AGAIN else wait.until
+        self._tell(Happening.WAITING, wait.why, until)
+
+    def _tell(self, event: Happening, why: str, until: float | None = None) -> None:
+        """Tell others what the relay came to."""
+        runner = self._state.runner.label if self._state.runner else ""
+        self._ground.notifier.tell(event, why, total(self._tries), runner=runner, until=until)
 
     def _is_skipped(self, wait: Wait) -> bool:
         """Tell whether the user cut a wait short; whoever sits out is called back then."""
@@ -312,11 +354,31 @@ class Runner:
         if end.how is Ending.STOPPED and self._state.attempt and self._state.run in runs:
             runs[self._state.run] = Outcome.CANCELLED
         ground.view.relay_ended(end, runs, seconds, spending(self._made))
+        self._say_spending()
+        self._tell(self._happening(end), ground.orders.stop or end.why)
         if end.how is not Ending.COMPLETE:
             ground.view.say("  go on with: rally start --resume", "dim")
         for made in self._made[-1:]:
             log = ", git log" if ground.workspace.repository else ""
             ground.view.say(f"  see: rally status, rally tail --try {made.id}{log}", "dim")
+
+    def _say_spending(self) -> None:
+        """Tell what each runner used in the whole relay, and how it stands with the budgets."""
+        view, used = self._ground.view, by_runner(self._tries)
+        if used:
+            all_ = "; ".join(f"{runner}: {amount}" for runner, amount in used.items())
+            view.say(f"  spent by {all_}", "dim")
+        if known := self._ground.purse.balances(self._state.run):
+            view.say(f"  budgets: {', '.join(map(str, known))}", "dim")
+
+    def _happening(self, end: End) -> Happening:
+        match end.how:
+            case Ending.COMPLETE:
+                return Happening.DONE
+            case Ending.FAILED:
+                return Happening.FAILED
+            case Ending.STOPPED:
+                return Happening.BUDGET if self._ground.purse.stopped_by else Happening.STOPPED
 
 
 def _told(evidence: Evidence) -> str:

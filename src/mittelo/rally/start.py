@@ -10,9 +10,10 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from mittelo.config.findings import Gravity
-from mittelo.config.limits import retry_budget
+from mittelo.config.limits import budgets, retry_budget
 from mittelo.config.load import Configuration, load_configuration
 from mittelo.config.paths import DataPaths, data_paths
+from mittelo.core.budgets import Balance, Scope
 from mittelo.core.records import RelayRecord, TryRecord
 from mittelo.core.relays import End, Ending, Relay, resume
 from mittelo.core.routes import Lane
@@ -20,8 +21,10 @@ from mittelo.errors import MitteloError, UsageError
 from mittelo.log import warn
 from mittelo.rally.keyboard import Keyboard
 from mittelo.rally.mailbox import Mailbox
+from mittelo.rally.notifying import Notifier
 from mittelo.rally.orders import Orders
 from mittelo.rally.prompting import check_lane, check_task
+from mittelo.rally.purse import Purse
 from mittelo.rally.recovery import recover
 from mittelo.rally.relaylog import RelayLog
 from mittelo.rally.roles import require_role
@@ -136,14 +139,30 @@ def _run(
     keyboard = Keyboard(orders, sys.stdin if console.is_terminal else None)
     view = View(console, keyboard)
     mail = Mailbox(workspace).delivering(workspace.holder(), orders)
-    with orders.listening(), mail, keyboard.reading():
+    settings = configuration.settings
+    purse = Purse(budgets(settings.budget), workspace.tries.read(), relay.id)
+    notifier = Notifier(settings.notify, workspace, relay, log)
+    with notifier.lasting(), orders.listening(), mail, keyboard.reading():
         work = Work(workspace)
-        ground = Ground(workspace, configuration, data, relay, work, log, view, orders)
+        ground = Ground(
+            workspace, configuration, data, relay, work, log, view, orders, purse, notifier
+        )
         runner = Runner(ground, state, tries)
         _greet(view, workspace, relay, resumed=bool(tries))
         runner.save_relay()
         end = runner.run()
+    if purse.stopped_by:
+        raise _out_of_budget(end, purse.stopped_by)
     return replace(end, why=orders.stop) if orders.stop and end.how is Ending.STOPPED else end
+
+
+def _out_of_budget(end: End, budget: Balance) -> MitteloError:
+    raised = f"raise {budget.setting} (rally config)"
+    todo = f"wait until tomorrow, or {raised}" if budget.scope is Scope.DAY else raised
+    return MitteloError(
+        f"relay stopped: {end.why}.",
+        f"{todo[0].upper()}{todo[1:]}, then go on with: rally start --resume",
+    )
 
 
 def _greet(view: View, workspace: Workspace, relay: RelayRecord, *, resumed: bool) -> None:

@@ -18,8 +18,8 @@ from mittelo.core.records import LaneMark, RelayRecord, RunState, SummaryRecord
 from mittelo.core.relays import StartTry
 from mittelo.core.signs import Erred
 from mittelo.core.stalls import Patience
-from mittelo.core.tries import Limits
-from mittelo.core.verdicts import Facts, Verdict, judge
+from mittelo.core.tries import Limits, Stop, StopAsked
+from mittelo.core.verdicts import Facts, Verdict, judge, judge_handoff, without_handoff
 from mittelo.files import write_whole
 from mittelo.harness.base import Command, Harness, Job
 from mittelo.log import warn
@@ -28,7 +28,9 @@ from mittelo.proc.keeper import MARKER
 from mittelo.proc.placing import placed
 from mittelo.proc.supervise import Supervised, Supervisor, Watched
 from mittelo.proc.transcript import tail
+from mittelo.rally.notifying import Notifier
 from mittelo.rally.orders import Orders
+from mittelo.rally.purse import Meter, Purse
 from mittelo.rally.relaylog import RelayLog
 from mittelo.rally.view import View
 from mittelo.repo.work import Work
@@ -49,6 +51,8 @@ class Ground(Struct, frozen=True):
     log: RelayLog
     view: View
     orders: Orders
+    purse: Purse
+    notifier: Notifier
 
 
 class Tried(Struct, frozen=True):
@@ -99,16 +103,20 @@ def carry_out(
         active_started_at=began,
     )
     _save(ground.workspace, state)
-    supervised = _supervise(ground, start, try_id, prompt, state)
+    meter = ground.purse.meter(harness, start)
+    supervised = _supervise(ground, start, try_id, prompt, state, meter)
     entries = _finalized(ground.workspace, run)
     progress = entries[-1] if len(entries) > before else None
-    verdict = judge(_facts(ground, harness, supervised, progress))
+    facts = _facts(ground, harness, supervised, progress, meter.why)
+    verdict = judge_handoff(facts) if start.handoff_only else judge(facts)
+    session = supervised.reading.session
+    verdict = without_handoff(verdict, resumes=harness.resumes, session=session)
     seconds = time.monotonic() - clock
     return Tried(try_id, verdict, supervised, began, began_at, seconds, progress)
 
 
 def _supervise(
-    ground: Ground, start: StartTry, try_id: int, prompt: str, state: RunState
+    ground: Ground, start: StartTry, try_id: int, prompt: str, state: RunState, meter: Meter
 ) -> Supervised:
     harness = ground.configuration.harnesses[start.runner.harness]
     scratch = ground.data.scratch(try_id)
@@ -126,8 +134,9 @@ def _supervise(
         warn(note)
     command = harness.command(job)
     asked = ground.configuration.settings.reliability
+    seconds, timeout = _time_left(ground, start)
     limits = Limits(
-        try_seconds=timeouts(asked)[0].try_, patience=Patience(float(stall_threshold(asked)))
+        try_seconds=seconds, timeout=timeout, patience=Patience(float(stall_threshold(asked)))
     )
     budget = retry_budget(asked)
     try:
@@ -143,10 +152,25 @@ def _supervise(
         ):
             if not free:
                 return Supervised.never_started(ground.orders.stop)
-            return supervisor.run(_watcher(ground, state, show))
+            watch = _watcher(ground, state, show)
+            return supervisor.run(_metering(ground, supervisor, meter, watch))
     finally:
         _keep_log(command.log, ground.data, try_id)
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _time_left(ground: Ground, start: StartTry) -> tuple[float, Stop]:
+    """Return how long a try may take, and whether it is the run's time that is out then.
+
+    Only tries count: what a run waits for, and how long it is paused, takes nothing of its time.
+    """
+    allowed, _ = timeouts(ground.configuration.settings.reliability)
+    if start.handoff_only:
+        return allowed.handoff, Stop.TRY_TIMEOUT
+    here = (ground.relay.id, start.run)
+    tries = ground.workspace.tries.read_last(lambda made: (made.relay_id, made.run_id) == here)
+    left = max(0.0, allowed.run - sum(made.runtime_ms for made in tries) / 1000)
+    return (left, Stop.RUN_TIMEOUT) if left <= allowed.try_ else (allowed.try_, Stop.TRY_TIMEOUT)
 
 
 def _launch(ground: Ground, command: Command, try_id: int) -> Launch:
@@ -187,6 +211,20 @@ def _watcher(
     return watch
 
 
+def _metering(
+    ground: Ground, supervisor: Supervisor, meter: Meter, watch: Callable[[Watched], None]
+) -> Callable[[Watched], None]:
+    """Return a watcher that also ends the try when it passes a budget."""
+
+    def look(watched: Watched) -> None:
+        if meter.passes(watched.reading):
+            ground.log.say(f"the try is ended: {meter.why}")
+            supervisor.inbox.put(StopAsked(Stop.BUDGET))
+        watch(watched)
+
+    return look
+
+
 def _save(workspace: Workspace, state: RunState) -> None:
     """Write the state of the run, keeping what `rally progress` noted in it meanwhile."""
     with workspace.changing():
@@ -196,7 +234,11 @@ def _save(workspace: Workspace, state: RunState) -> None:
 
 
 def _facts(
-    ground: Ground, harness: Harness, supervised: Supervised, progress: SummaryRecord | None
+    ground: Ground,
+    harness: Harness,
+    supervised: Supervised,
+    progress: SummaryRecord | None,
+    budget: str,
 ) -> Facts:
     code = supervised.finish.code
     return Facts(
@@ -207,6 +249,7 @@ def _facts(
         changed=ground.work.changed(),
         require_changes=ground.relay.require_changes and ground.workspace.repository is not None,
         handed_off=bool(progress and progress.handoff),
+        budget=budget,
         errors=harness.without_noise(supervised.errors),
         exit_meaning=harness.explain_exit(code) if code else "",
         logged=tuple(_logged(ground, harness, supervised)),
