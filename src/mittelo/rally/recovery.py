@@ -1,6 +1,7 @@
 """Put on record what a relay that was killed could not: the try that was running then."""
 
 import shutil
+import time
 
 from mittelo.config.load import Configuration
 from mittelo.config.paths import DataPaths
@@ -26,10 +27,11 @@ def recover(workspace: Workspace, configuration: Configuration, data: DataPaths)
     state = workspace.run_state()
     if not state.active_try_id:
         return
-    end_marked(mark_of(data, state.active_try_id))
+    ended_by_us = end_marked(mark_of(data, state.active_try_id))
+    seen_alive = time.time() if ended_by_us else 0.0
     if all(made.id != state.active_try_id for made in workspace.tries.read()):
         reading = _reread(state, configuration, data)
-        until = _last_sign_of_life(data, state) + SETTLE_SECONDS
+        until = max(seen_alive, _last_sign_of_life(data, state)) + SETTLE_SECONDS
         result = Work(workspace).adopt(state.run_id, state.active_head, until)
         workspace.tries.append(_record(workspace, configuration, state, reading, result))
     with workspace.changing():

@@ -13,7 +13,7 @@ from mittelo.config.findings import Gravity
 from mittelo.config.limits import budgets, retry_budget
 from mittelo.config.load import Configuration, load_configuration
 from mittelo.config.paths import DataPaths, data_paths
-from mittelo.core.budgets import Balance, Scope
+from mittelo.core.budgets import Amount, Balance, Scope
 from mittelo.core.records import RelayRecord, TryRecord
 from mittelo.core.relays import End, Ending, Relay, resume
 from mittelo.core.routes import Lane
@@ -90,6 +90,7 @@ def start_relay(workspace: Workspace, wish: Wish, asker: Asker, console: Console
         recover(workspace, configuration, data)
         for word in update_roles(workspace):
             warn(word)
+        _close_finished(workspace)
         old, over = _choose(workspace, wish, asker, configuration)
         if wish.role:
             require_role(workspace.paths.agents, wish.role, configuration.settings.routes)
@@ -140,7 +141,9 @@ def _run(
     view = View(console, keyboard)
     mail = Mailbox(workspace).delivering(workspace.holder(), orders)
     settings = configuration.settings
-    purse = Purse(budgets(settings.budget), workspace.tries.read(), relay.id)
+    limits = budgets(settings.budget)
+    counted = tries if limits[Scope.DAY] == Amount() else workspace.tries.read()
+    purse = Purse(limits, counted, relay.id)
     notifier = Notifier(settings.notify, workspace, relay, log)
     with notifier.lasting(), orders.listening(), mail, keyboard.reading():
         work = Work(workspace)
@@ -236,6 +239,17 @@ def _renewed(
     relay.effort = wish.effort or relay.effort
     relay.ended_at = relay.ended_how = relay.ended_why = ""
     return relay
+
+
+def _close_finished(workspace: Workspace) -> None:
+    """Put down as complete what reached its target just before its rally was killed."""
+    with workspace.changing():
+        held = workspace.relays.read()
+        done = [r for r in held if not r.ended_at and r.completed_iterations >= r.target_iterations]
+        for relay in done:
+            relay.ended_at, relay.ended_how = now(), Ending.COMPLETE
+        if done:
+            workspace.relays.rewrite(held)
 
 
 def _close(workspace: Workspace, relays: list[RelayRecord]) -> None:
