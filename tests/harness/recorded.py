@@ -41,6 +41,8 @@ class Expected(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     error: str = ""
     outcome: str
     reason: str = ""
+    category: str = ""
+    resets: int | None = None
 
 
 class Recording(Struct, frozen=True):

@@ -59,12 +59,14 @@ def require_setting(key: Key) -> None:
 def nearest_key(key: Key) -> str:
     """Return the setting that was probably meant by a key that there is not; "" if none is near."""
     *before, last = key
+    everywhere = {path[-1]: path for path in _all_keys(Settings, ())}
+    if not before and last in everywhere:
+        return dotted(everywhere[last])
     kind = key_kind(tuple(before))
     table = table_kind(kind) if before else Settings
     siblings = [field.name for field in msgspec.structs.fields(table)] if table else []
     if near := difflib.get_close_matches(last, siblings, n=1):
         return dotted((*before, near[0]))
-    everywhere = {path[-1]: path for path in _all_keys(Settings, ())}
     near = difflib.get_close_matches(last, everywhere, n=1, cutoff=0.75)
     return dotted(everywhere[near[0]]) if near else ""
 

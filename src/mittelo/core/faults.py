@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 from enum import StrEnum
+from functools import cache
 
 from msgspec import Struct
 
-from mittelo.core.clipping import one_line
+from mittelo.core.clipping import one_line, printable
 from mittelo.core.resets import find_reset
 
 SIGNAL_BUDGET = 256
@@ -81,6 +82,11 @@ _INFRA = {
     Category.HARNESS_LAUNCH,
     Category.STALLED,
 }
+_ENDS_BY_ITSELF = {
+    Category.USAGE_LIMIT,
+    Category.SHORT_RATE_LIMIT,
+    Category.PROVIDER_OVERLOADED,
+}
 
 
 class Source(StrEnum):
@@ -130,87 +136,104 @@ class Fault(Struct, frozen=True):
     statuses: tuple[int, ...] = ()
 
 
+def _status(codes: str) -> str:
+    """Return a pattern for a status that a message names as one; a mere number is none."""
+    return rf"(?:\b(?:http|status|code|error|received|rejected)\b[\s:=('\"]{{0,3}}){{1,3}}{codes}\b"
+
+
 FAULTS: tuple[Fault, ...] = (
     Fault(
+        Category.HARNESS_LAUNCH,
+        r"could not start|argument list too long|fork/exec|exec format error"
+        r"|cannot be used with root|not running in a trusted directory"
+        r"|executable file not found",
+    ),
+    Fault(
         Category.SESSION_LOST,
-        r"no conversation found with session|no rollout found for thread|session not found"
-        r"|error resuming session|no previous sessions found|invalid session identifier",
+        r"no (?:conversation|saved session) found with|no rollout found for"
+        r"|(?:session|conversation|thread) not found|error resuming session"
+        r"|no previous sessions found|invalid session identifier",
     ),
     Fault(
         Category.CONTEXT_TOO_LONG,
-        r"context.?(?:window|length)|contextoverflow|prompt is too long|input is too long"
-        r"|ran out of room|maximum context|too many (?:input )?tokens in",
+        r"context.?(?:window|length|limit|size)|contextoverflow|(?:prompt|input) is too long"
+        r"|ran out of room|maximum context|too many (?:input )?tokens in"
+        r"|token count.{0,40}exceeds",
         (413,),
     ),
     Fault(
         Category.CONTENT_REFUSAL,
         r"content.?(?:filter|policy)|usage polic|safety (?:system|filter|settings)"
-        r"|flagged (?:as|for)|model stopped: content|responsible ai|blocked by .{0,40}filter"
-        r"|prohibited.?content",
+        r"|flagged (?:as|for)|responsible ai|blocked by .{0,40}filter|prohibited.?content"
+        r"|finish.?reason\W{0,3}(?:safety|recitation)|\brefusal\b",
     ),
     Fault(
         Category.INVALID_MODEL,
-        r"model.?not.?found|model does not exist|no such model"
-        r"|model [`'\"]?[^ ]+[`'\"]? (?:does not exist|is not (?:found|supported|available))"
-        r"|(?:issue with the|invalid|unknown|unsupported) (?:selected )?model",
+        r"model.?not.?found|no such model|models?[ /][`'\"]?[^ ]+[`'\"]? is not found"
+        r"|model(?: [`'\"]?[^ ]+[`'\"]?)? (?:does not exist|is not (?:supported|available))"
+        r"|(?:issue with the|invalid|unknown|unsupported) (?:selected )?model\b"
+        r"|not_found_error.{0,40}model\b",
     ),
     Fault(
         Category.AUTH_OR_PROXY,
-        r"authentication.?(?:failed|error)|(?:invalid|incorrect) (?:x-)?api.?key"
-        r"|api.?key not valid|api.?key.{0,20}(?:invalid|expired|missing)|\bunauthorized\b"
-        r"|\bunauthenticated\b|\bforbidden\b|not logged in|please run /login|login required"
-        r"|permission.?denied(?!: ['\"/])|does not have permission|ineligibletiererror"
-        r"|unsupported_client|error authenticating|error getting token source"
-        r"|no longer supported for gemini code assist|proxy authentication"
-        r"|must specify the [a-z_]+ environment variable|missing (?:api key|credentials|bearer)"
-        r"|oauth token (?:has )?(?:expired|been revoked)",
+        r"authentication.?(?:failed|error|required)|failed to authenticate|error authenticating"
+        r"|(?:invalid|incorrect) (?:x-)?api.?key|api.?key not valid"
+        r"|api.?key.{0,20}(?:invalid|expired|missing|required)|\bunauthorized(?:error)?\b"
+        r"|\bunauthenticated\b|\bforbidden(?:error)?\b|not (?:yet )?logged in(?:to)?\b"
+        r"|please (?:run /login|sign in|log in)|login required|permission_?denied"
+        r"|permission denied (?:on|for) |does not have permission|ineligibletiererror"
+        r"|unsupported_client|error getting token source|no longer supported for gemini code assist"
+        r"|proxy authentication|must specify the [a-z_]+ environment variable|no credentials"
+        r"|missing (?:api key|credentials|bearer)"
+        r"|(?:oauth|access|refresh) token.{0,20}(?:expired|revoked|could not be refreshed)",
         (401, 403, 407),
     ),
     Fault(
         Category.USAGE_LIMIT,
         r"(?:usage|session|weekly|daily|monthly|opus|sonnet|spend(?:ing)?|plan|individual|account)"
         r" (?:usage |rate |spend )?(?:limit|quota|cap)\b"
-        r"|(?:five|5).?hour (?:rate |usage )?(?:limit|cap|window)|seven.?day|quota reached"
-        r"|usage.?limit|insufficient.?(?:quota|credit|balance|funds)|quota.?exceeded(?! for)"
-        r"|credit balance|billing.?(?:error|hard limit|not active)|out of (?:credits|quota)"
+        r"|(?:five|5)[- _]?hour (?:rate |usage )?(?:limit|cap|window)"
+        r"|seven[- _]?day|quota reached|five_hour"
+        r"|usage.?limit|insufficient.?(?:account.?)?(?:quota|credit|balance|funds)"
+        r"|quota.?exceeded(?! for)|hit your (?:[\w-]+ )?limit|reached your [\w -]{0,30}limit"
+        r"|(?:^|[:;.·]) ?limit (?:hit|reached)|credit balance"
+        r"|billing.?(?:error|hard limit|not active)|out of (?:extra )?(?:usage|credits|quota)"
         r"|payment required|exceeded your (?:monthly|daily|weekly)",
         (402,),
     ),
     Fault(
         Category.PROVIDER_OVERLOADED,
-        r"overload|\b529\b|\b503\b|high demand|at capacity|service unavailable"
-        r"|temporarily unavailable",
+        rf"overloaded|high demand|at capacity|no capacity|capacity_exhausted|service unavailable"
+        rf"|temporarily unavailable|{_status('(?:503|529)')}|\b529 overload",
         (503, 529),
     ),
     Fault(
         Category.SHORT_RATE_LIMIT,
-        r"rate.?limit|too many requests|\b429\b|resource.?(?:has been )?exhausted"
-        r"|exceeded your current quota|quota exceeded for|requests per minute|tokens per min",
+        rf"(?<![a-z]-)rate.?limit|too many requests|{_status('429')}"
+        r"|resource.?(?:has been )?exhausted|exhausted your capacity"
+        r"|exceeded your current quota|quota exceeded for|requests per minute|tokens per min"
+        r"|concurren\w+ (?:requests|limit)",
         (429,),
     ),
     Fault(
         Category.HARNESS_LAUNCH,
-        r"could not start|argument list too long|fork/exec|exec format error"
-        r"|cannot be used with root|not running in a trusted directory|command not found"
-        r"|executable file not found|unknown (?:option|flag|argument)|unexpected argument"
+        r"command not found|unknown (?:option|flag|argument)|unexpected argument"
         r"|unrecognized (?:option|arguments?)|bad configuration|invalid configuration",
     ),
     Fault(
         Category.TRANSIENT_INFRA,
         r"connection.?(?:refused|reset|error|failed|closed|aborted)|unable to connect"
-        r"|cannot connect|fetch failed|failed to fetch|network|timed?.?out|timeout"
-        r"|deadline exceeded|econn|enotfound|eai_again|socket hang up|getaddrinfo"
-        r"|name resolution|\bdns\b|no route to host|\btls\b|\bssl\b|certificate"
-        r"|stream (?:disconnected|closed|ended)|empty or malformed response|finish reason"
-        r"|json.{0,20}(?:pars|error|segment)|unterminated string|unexpected end of"
-        r"|internal (?:server )?error|server.?error|server had an error|bad gateway"
-        r"|gateway timeout|\b50[0-4]\b",
+        r"|cannot connect|fetch failed|failed to fetch|error sending request|network"
+        r"|timed?.?out|timeout|deadline exceeded|\beconn[a-z]+|enotfound|eai_again"
+        r"|socket hang up|getaddrinfo|name resolution|\bdns\b|no route to host|\btls\b|\bssl\b"
+        r"|certificate|stream (?:disconnected|closed|ended)|empty or malformed response"
+        r"|finish reason|json.{0,20}(?:pars|error|segment)|unterminated string|unexpected end of"
+        r"|internal (?:server )?error|(?<!unexpected )server.?error|server had an error"
+        rf"|bad gateway|gateway timeout|{_status('50[0-4]')}",
         (408, 409, 425, 500, 502, 504, 520, 521, 522, 523, 524),
     ),
 )
 """The phrases of all CLIs, the most telling first."""
-
-_COMPILED = {fault.pattern: re.compile(fault.pattern, re.IGNORECASE) for fault in FAULTS}
 
 
 def classify(
@@ -233,40 +256,63 @@ def classify(
 def _read(
     trace: Trace, faults: list[Fault], traces: Sequence[Trace], now: float, zone: tzinfo
 ) -> Evidence | None:
-    for line in [*reversed(trace.text.splitlines() or [""]), trace.detail]:
-        fault = _fault_of(line, trace.status, faults)
-        if fault is None:
-            continue
-        resets = _reset(trace, traces, now, zone)
-        if fault.category is Category.USAGE_LIMIT and resets and resets - now < SHORTEST_USAGE:
-            resets = None
-        category = _by_length(fault.category, resets, now)
-        return Evidence(
-            category=category,
-            source=trace.source,
-            message=one_line(line, MESSAGE_BUDGET) or category.label,
-            signal=one_line(line, SIGNAL_BUDGET),
-            status=trace.status,
-            resets=resets,
-            retry_after=resets - now if resets else None,
-        )
-    return None
+    fault, line = _fault_of(trace, faults)
+    if fault is None:
+        return None
+    resets = _reset(fault.category, trace, traces, now, zone)
+    category = _by_length(fault.category, resets, now)
+    message = one_line(line, MESSAGE_BUDGET) or category.label
+    return Evidence(
+        category=category,
+        source=trace.source,
+        message=message,
+        signal=one_line(line, SIGNAL_BUDGET) or message,
+        status=trace.status,
+        resets=resets,
+        retry_after=resets - now if resets else None,
+    )
 
 
-def _fault_of(line: str, status: int | None, faults: list[Fault]) -> Fault | None:
-    """Return what a line means; a status alone decides where no phrase is known."""
-    for fault in faults:
-        compiled = _COMPILED.get(fault.pattern) or re.compile(fault.pattern, re.IGNORECASE)
-        if line and compiled.search(line):
-            return fault
-    return next((f for f in faults if status is not None and status in f.statuses), None)
+def _fault_of(trace: Trace, faults: list[Fault]) -> tuple[Fault | None, str]:
+    """Return what a trace means, and the line that told.
+
+    The words of the CLI weigh more than those of the provider that it passed on, and a status
+    alone decides where no words are known. What the CLI calls a rate limit may be a plan's.
+    """
+    flat = (" ".join(printable(line).split()) for line in reversed(trace.text.splitlines()))
+    lines = [line for line in flat if line]
+    told = ((_matching(line, faults), line) for line in lines)
+    fault, line = next(((fault, line) for fault, line in told if fault), (None, ""))
+    if fault is None or fault.category is Category.SHORT_RATE_LIMIT:
+        passed_on = _matching(trace.detail, faults)
+        if passed_on and (fault is None or passed_on.category is Category.USAGE_LIMIT):
+            return passed_on, line or trace.detail
+    if fault is None:
+        fault = next((f for f in faults if trace.status and trace.status in f.statuses), None)
+    return fault, line or (lines[0] if lines else "")
 
 
-def _reset(trace: Trace, traces: Sequence[Trace], now: float, zone: tzinfo) -> float | None:
+def _matching(text: str, faults: Iterable[Fault]) -> Fault | None:
+    if not text:
+        return None
+    return next((fault for fault in faults if _compiled(fault.pattern).search(text)), None)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+def _reset(
+    category: Category, trace: Trace, traces: Sequence[Trace], now: float, zone: tzinfo
+) -> float | None:
     """Return when it ends: as the trace itself says, else as any other says."""
+    if category not in _ENDS_BY_ITSELF:
+        return None
     ordered = [trace, *(other for other in reversed(traces) if other is not trace)]
+    least = now + SHORTEST_USAGE if category is Category.USAGE_LIMIT else now
     found = (find_reset(f"{one.detail}\n{one.text}", now, zone) for one in ordered)
-    return next((at for at in found if at), None)
+    return next((at for at in found if at and at >= least), None)
 
 
 def _by_length(category: Category, resets: float | None, now: float) -> Category:

@@ -166,7 +166,8 @@ def _iso(text: str, match: re.Match[str], now: float, zone: tzinfo) -> _Found | 
     clock = _ISO_CLOCK.match(text, match.end())
     named = _zone(text, clock.end(), zone) if clock else zone
     try:
-        at = time(*(int(part or 0) for part in clock.groups())) if clock else time()
+        hour, minute, second = (int(part or 0) for part in clock.groups()) if clock else (0, 0, 0)
+        at = time(hour, minute, second)
         day = date(*map(int, match.groups()))
     except ValueError:
         return None

@@ -5,11 +5,27 @@ from collections.abc import Iterator, Mapping
 
 from typing_extensions import override
 
-from mittelo.core.signs import Said, Session, Sign
-from mittelo.harness.base import ARGV_BYTES, Command, Harness, Job, JsonKey, Mode, Stream, home_of
+from mittelo.core.faults import Category, Fault
+from mittelo.core.signs import Erred, Said, Session, Sign
+from mittelo.harness.base import (
+    ARGV_BYTES,
+    MAX_LOGGED,
+    MAX_LOGGED_TEXT,
+    Command,
+    Harness,
+    Job,
+    JsonKey,
+    LogWindow,
+    Mode,
+    Stream,
+    home_of,
+)
 
 _FAMILIES = ("claude", "flash", "pro")
 _CONVERSATION = re.compile(rb"Print mode: conversation=([0-9a-fA-F-]+)")
+
+_ERROR = re.compile(rb"E\d{4}\s+\d{2}:\d{2}:\d{2}\.\d{6}\b[^\]]*\]\s*(.+)")
+_SECRETS = (b"oauth_creds.json", b"antigravity-oauth-token", b"settings.json")
 
 
 class Antigravity(Harness):
@@ -24,6 +40,7 @@ class Antigravity(Harness):
     resumes = True
     needs_end = False
     prompt_limit = ARGV_BYTES
+    faults = (Fault(Category.USAGE_LIMIT, r"resource.?exhausted|individual quota reached"),)
 
     @override
     def command(self, job: Job) -> Command:
@@ -48,6 +65,16 @@ class Antigravity(Harness):
                     yield Session(found[1].decode())
             case Stream.ERR:
                 return
+
+    @override
+    def read_log(self, tail: bytes, window: LogWindow) -> Iterator[Erred]:
+        """Yield the errors of its log, unless that is one of another conversation."""
+        if window.session and window.session.encode() not in tail:
+            return
+        lines = [line for line in tail.splitlines() if not any(name in line for name in _SECRETS)]
+        errors = [match[1] for line in lines if (match := _ERROR.match(line))]
+        for text in errors[-MAX_LOGGED:]:
+            yield Erred(text.decode(errors="replace")[:MAX_LOGGED_TEXT])
 
     @override
     def quota_scope(self, model: str) -> str:

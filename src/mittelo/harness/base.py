@@ -1,8 +1,10 @@
 """What every harness answers: how its CLI is started, and what a line of its output tells."""
 
 import glob
+import math
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import msgspec
@@ -14,6 +16,12 @@ from mittelo.core.signs import Erred, Reading, Sign
 ARGV_BYTES = 100_000
 """An argument that carries a prompt holds this much; Linux refuses 128 KiB."""
 
+
+LOG_MARGIN = 30.0
+"""Seconds before and after a try in which a line of a log is still its own."""
+
+MAX_LOGGED = 16
+MAX_LOGGED_TEXT = 4000
 
 _OBJECT = msgspec.json.Decoder(dict[str, object])
 _HALF_CHARACTER = re.compile(
@@ -74,6 +82,24 @@ class Command(Struct, frozen=True, kw_only=True):
     log: str = ""
 
 
+class LogWindow(Struct, frozen=True, kw_only=True):
+    """What part of a log tells of one try: its session, if known, its workspace and its time."""
+
+    session: str = ""
+    workspace: str = ""
+    began: float = 0.0
+    ended: float = math.inf
+
+    def holds(self, instant: str, margin: float = LOG_MARGIN) -> bool:
+        """Tell whether an ISO instant lies in the time of the try; one that is none does not."""
+        try:
+            at = datetime.fromisoformat(instant)
+        except ValueError:
+            return False
+        seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+        return self.began - margin <= seconds <= self.ended + margin
+
+
 class Harness:
     """One agent CLI. Subclasses describe; they hold no state and touch nothing.
 
@@ -82,6 +108,7 @@ class Harness:
     `prompt_limit`: the bytes of UTF-8 that a prompt may have.
     `usage_spans_session`: the tokens it reports count from the start of the session, not of the
     try.
+    `shares_log`: its log holds all sessions, so that it is worth a look where none is known.
     `noise`: how lines of its stderr begin that tell nothing of a failure.
     `efforts`: the reasoning efforts it is known to take; empty where any word goes.
     `models`: the short words that the CLI itself takes for a model.
@@ -96,6 +123,7 @@ class Harness:
     prompt_limit: int = 1_000_000
     takes_effort: bool = False
     usage_spans_session: bool = False
+    shares_log: bool = False
     efforts: tuple[str, ...] = ()
     noise: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
@@ -124,12 +152,12 @@ class Harness:
         del model
         return self.name
 
-    def read_log(self, tail: bytes, session: str) -> Iterator[Erred]:
-        """Yield the errors that the end of the CLI's own session log tells of, oldest first.
+    def read_log(self, tail: bytes, window: LogWindow) -> Iterator[Erred]:
+        """Yield the errors that the end of the CLI's own log tells of, the weightiest last.
 
-        Looked at only when its output told of none.
+        They count only where its output and stderr tell nothing.
         """
-        del tail, session
+        del tail, window
         yield from ()
 
     def explain_exit(self, code: int) -> str:

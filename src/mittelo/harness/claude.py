@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
+import msgspec
 from typing_extensions import override
 
 from mittelo.core.signs import (
@@ -19,9 +20,12 @@ from mittelo.core.signs import (
     Used,
 )
 from mittelo.harness.base import (
+    MAX_LOGGED,
+    MAX_LOGGED_TEXT,
     Command,
     Harness,
     Job,
+    LogWindow,
     Mode,
     Stream,
     count,
@@ -83,6 +87,21 @@ class Claude(Harness):
                 yield from _result(event)
 
     @override
+    def read_log(self, tail: bytes, window: LogWindow) -> Iterator[Erred]:
+        """Yield the errors in its session's file that the agent did not get over."""
+        errors: list[Erred] = []
+        for line in tail.splitlines():
+            event = parse_json(line)
+            if not window.holds(str(event.get("timestamp", ""))):
+                continue
+            match event:
+                case {"type": "system", "subtype": "api_error", "error": error}:
+                    errors.append(_logged_refusal(error))
+                case {"type": "assistant", "message": dict(message)}:
+                    errors = [*errors, *_logged_error(event, message)] if _broke(event) else []
+        yield from errors[-MAX_LOGGED:]
+
+    @override
     def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:
         folder = folder_of(env, "CLAUDE_CONFIG_DIR", f"{home_of(env)}/.claude")
         slug = re.sub(r"[^A-Za-z0-9]", "-", workspace)
@@ -101,7 +120,7 @@ def _limit(info: dict[str, object]) -> Iterator[Sign]:
     """Read news of a limit; one that is merely near, or allowed, is no error."""
     if info.get("status") == "rejected":
         kind = str(info.get("rateLimitType", "limit"))
-        detail = f"resetsAt: {count(info, 'resetsAt')}"
+        detail = f"{kind} limit, resetsAt: {count(info, 'resetsAt')}"
         yield Erred(f"rate limit rejected ({kind})", 429, passing=True, detail=detail)
 
 
@@ -148,6 +167,38 @@ def _why(event: dict[str, object], said: str) -> str:
         case {"errors": [str(first), *_]}:
             return first
     return said or str(event.get("subtype", ""))
+
+
+def _broke(event: dict[str, object]) -> bool:
+    """Tell whether a logged message is one of the CLI about its failure, and not of the agent."""
+    match event:
+        case {"isApiErrorMessage": True} | {"message": {"stop_reason": "error"}}:
+            return True
+    return False
+
+
+def _logged_error(event: dict[str, object], message: dict[str, object]) -> Iterator[Erred]:
+    content = message.get("content")
+    blocks = content if isinstance(content, list) else []
+    texts = (first_text(block, ("text",)) for block in blocks)
+    kind = event.get("error")
+    named = f"{kind}: " if isinstance(kind, str) else ""
+    yield Erred(f"{named}{' '.join(texts)}"[:MAX_LOGGED_TEXT])
+
+
+def _logged_refusal(error: object) -> Erred:
+    """Return what a provider answered to a request that was then tried again."""
+    fields = error if isinstance(error, dict) else {}
+    words = msgspec.json.encode(fields.get("error")).decode()
+    headers = fields.get("headers")
+    named = headers.items() if isinstance(headers, dict) else []
+    told = [f"{name}: {value}" for name, value in named if "retry" in name or "reset" in name]
+    message = first_text(fields, ("message",)) or words
+    return Erred(
+        message[:MAX_LOGGED_TEXT],
+        count(fields, "status") or None,
+        detail="; ".join([*told, words])[:MAX_LOGGED_TEXT],
+    )
 
 
 def _tokens(usage: dict[str, object]) -> Tokens:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from typing_extensions import override
 
+from mittelo.core.faults import Category, Fault
 from mittelo.core.signs import (
     Ended,
     Erred,
@@ -17,9 +18,11 @@ from mittelo.core.signs import (
     Used,
 )
 from mittelo.harness.base import (
+    MAX_LOGGED_TEXT,
     Command,
     Harness,
     Job,
+    LogWindow,
     Mode,
     Stream,
     count,
@@ -41,6 +44,7 @@ class Codex(Harness):
     takes_effort = True
     usage_spans_session = True
     noise = ("Reading additional input from stdin",)
+    faults = (Fault(Category.AUTH_OR_PROXY, r"to use codex with your chatgpt plan"),)
     efforts = ("none", "minimal", "low", "medium", "high", "xhigh")
 
     @override
@@ -83,12 +87,19 @@ class Codex(Harness):
                 yield from _completed(rest.get("usage"))
 
     @override
-    def read_log(self, tail: bytes, session: str) -> Iterator[Erred]:
-        """Yield limits that are used up, from the counts in its rollout file."""
+    def read_log(self, tail: bytes, window: LogWindow) -> Iterator[Erred]:
+        """Yield errors from its rollout file, and what the last count says is used up."""
+        limits: dict[str, object] = {}
         for line in tail.splitlines():
-            match parse_json(line):
-                case {"payload": {"type": "token_count", "rate_limits": dict(limits)}}:
-                    yield from _used_up(limits)
+            event = parse_json(line)
+            if not window.holds(str(event.get("timestamp", ""))):
+                continue
+            match event:
+                case {"payload": {"type": "token_count", "rate_limits": dict(found)}}:
+                    limits = found
+                case {"type": "event_msg", "payload": {"type": "error", "message": str(message)}}:
+                    yield Erred(message[:MAX_LOGGED_TEXT])
+        yield from _used_up(limits)
 
     @override
     def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:

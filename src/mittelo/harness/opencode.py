@@ -1,15 +1,19 @@
 """opencode (`opencode`), read from `opencode run --format json`; facts from version 1.18.33."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 
 from typing_extensions import override
 
 from mittelo.core.signs import Ended, Erred, Said, Session, Sign, Spent, Tokens, Touched, Used
 from mittelo.harness.base import (
+    MAX_LOGGED,
+    MAX_LOGGED_TEXT,
     Command,
     Harness,
     Job,
+    LogWindow,
     Mode,
     Stream,
     count,
@@ -19,11 +23,13 @@ from mittelo.harness.base import (
     home_of,
     parse_json,
 )
+from mittelo.harness.logfmt import parse_logfmt
 
 _ANSWER = '{"edit":"deny","bash":"deny","webfetch":"deny"}'
 _ANSWERER = "mittelo-answer"
 _READ_ONLY = {"*": "deny", "read": "allow", "glob": "allow", "grep": "allow", "list": "allow"}
 _EDITS = {"write", "edit", "apply_patch"}
+_LOG_NOISE = re.compile(r"permission|tool[_ ]call|token.*(?:stream|chunk)", re.IGNORECASE)
 _DETAILS = ("command", "filePath", "path", "pattern", "url", "description")
 
 
@@ -38,6 +44,7 @@ class Opencode(Harness):
     binary = "opencode"
     resumes = True
     takes_effort = True
+    shares_log = True
 
     @override
     def command(self, job: Job) -> Command:
@@ -81,6 +88,23 @@ class Opencode(Harness):
     def quota_scope(self, model: str) -> str:
         """Return the provider that a model is had from."""
         return f"{self.name}:{model.partition('/')[0]}"
+
+    @override
+    def read_log(self, tail: bytes, window: LogWindow) -> Iterator[Erred]:
+        """Yield warnings and errors of the try from its server's log, those of a stream last."""
+        lines = [parse_logfmt(line) for line in tail.splitlines()]
+        lines = [line for line in lines if window.holds(line.get("timestamp", ""))]
+        sessions, runs = _of_try(lines, window)
+        errors = [
+            line
+            for line in lines
+            if line.get("level") in {"ERROR", "WARN"}
+            and not _LOG_NOISE.match(line.get("message", ""))
+            and (line["session.id"] in sessions if "session.id" in line else _run(line) in runs)
+        ]
+        errors.sort(key=lambda line: line.get("message") == "stream error")
+        for line in errors[-MAX_LOGGED:]:
+            yield Erred(_logged_message(line)[:MAX_LOGGED_TEXT])
 
     @override
     def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:
@@ -149,6 +173,32 @@ def _detail(data: dict[str, object]) -> str:
     named = headers.items() if isinstance(headers, dict) else []
     told = [f"{name}: {value}" for name, value in named if "retry" in name or "reset" in name]
     return "; ".join([*told, first_text(data, ("responseBody",))])
+
+
+def _of_try(lines: list[Mapping[str, str]], window: LogWindow) -> tuple[set[str], set[str]]:
+    """Return the sessions and the processes that were a try's own.
+
+    Where its session is unknown, they are those that were begun in its workspace.
+    """
+    ours = [line for line in lines if _is_ours(line, window)]
+    sessions = {line.get("session.id") or line.get("id", "") for line in ours}
+    return sessions - {""} | {window.session} - {""}, {_run(line) for line in ours} - {""}
+
+
+def _is_ours(line: Mapping[str, str], window: LogWindow) -> bool:
+    if window.session:
+        return window.session in {line.get(k) for k in ("session.id", "id", "parentID")}
+    begun = line.get("message") in {"created", "creating instance"}
+    return begun and line.get("directory", "").rstrip("/") == window.workspace.rstrip("/")
+
+
+def _run(line: Mapping[str, str]) -> str:
+    return line.get("run", "")
+
+
+def _logged_message(line: Mapping[str, str]) -> str:
+    told = (line[key] for key in ("error.error", "error.message", "error", "cause") if key in line)
+    return next(told, "") or line.get("message", "")
 
 
 def _error(error: dict[str, object]) -> Iterator[Sign]:

@@ -52,6 +52,7 @@ class Purse:
     def __init__(self, limits: Amounts, tries: Iterable[TryRecord], relay: int) -> None:
         self.stopped_by: Balance | None = None
         self._limits = limits
+        self._is_limited = any(limit != Amount() for limit in limits.values())
         self._relay = relay
         self._zone = local_zone()
         now = time.time()
@@ -76,8 +77,7 @@ class Purse:
     def relay_is_out(self, run: int, at: float) -> str:
         """Return why no try may begin at an epoch second; "" while one may."""
         place = self._place(run, at)
-        used = spent(self._tries, place)
-        found = used_up(self._limits, used, Scope.RELAY, Scope.DAY)
+        found = used_up(self._limits, self._spent(run, at), Scope.RELAY, Scope.DAY)
         if found is None:
             return ""
         self.stopped_by = found
@@ -102,7 +102,7 @@ class Purse:
         return ""
 
     def _spent(self, run: int, at: float) -> Amounts:
-        return spent(self._tries, self._place(run, at))
+        return spent(self._tries, self._place(run, at)) if self._is_limited else {}
 
     def _place(self, run: int, at: float) -> Place:
         return Place(self._relay, run, at, self._zone)

@@ -10,7 +10,6 @@ from mittelo.core.faults import Category, Evidence, Source
 from mittelo.core.notices import SHORTEST_WAIT, Happening
 from mittelo.core.records import Outcome, TryRecord
 from mittelo.core.relays import (
-    LOOK_AGAIN,
     BenchesRead,
     BudgetSpent,
     Effect,
@@ -33,7 +32,7 @@ from mittelo.core.relays import (
     step,
 )
 from mittelo.core.routes import Key
-from mittelo.core.standings import Bench, Benches, benches_at
+from mittelo.core.standings import Bench, Benches, benches_at, earliest_return
 from mittelo.core.tries import Stop
 from mittelo.core.verdicts import Verdict
 from mittelo.files import write_whole
@@ -59,7 +58,7 @@ class Runner:
         self._state = state
         self._tries = tries
         self._made: list[TryRecord] = []
-        self._began_run = 0.0
+        self._began_run = time.monotonic()
         known = [made.id for made in ground.workspace.tries.read()]
         self._next_id = 1 + max([*known, ground.data.last_transcript()], default=0)
         self._prompts = PromptMaker(ground.workspace, ground.configuration.settings, ground.relay)
@@ -319,7 +318,8 @@ class Runner:
         if wait.until is None or wait.seconds <= SHORTEST_WAIT or self._told_of_wait:
             return
         self._told_of_wait = True
-        until = None if wait.seconds >= LOOK_AGAIN else wait.until
+        lane, benches = self._state.lane.everyone, self._state.benches
+        until = earliest_return(benches[key] for key in lane if key in benches)
         self._tell(Happening.WAITING, wait.why, until)
 
     def _tell(self, event: Happening, why: str, until: float | None = None) -> None:
@@ -368,7 +368,8 @@ class Runner:
         if used:
             all_ = "; ".join(f"{runner}: {amount}" for runner, amount in used.items())
             view.say(f"  spent by {all_}", "dim")
-        if known := self._ground.purse.balances(self._state.run):
+        run = self._tries[-1].run_id if self._tries else 0
+        if known := self._ground.purse.balances(run):
             view.say(f"  budgets: {', '.join(map(str, known))}", "dim")
 
     def _happening(self, end: End) -> Happening:

@@ -4,6 +4,17 @@ import time
 
 from msgspec import Struct
 
+from mittelo.config.zone import local_zone
+from mittelo.core.budgets import (
+    Amount,
+    Amounts,
+    Balance,
+    Place,
+    Scope,
+    balances,
+    is_today,
+    spent,
+)
 from mittelo.core.records import RelayRecord, TryRecord
 from mittelo.core.signs import Tokens
 from mittelo.core.standings import benches_at
@@ -45,7 +56,10 @@ class SittingOut(Struct):
 
 
 class Status(Struct):
-    """The newest relay, who runs it, its last tries, who sits out, and what waits in the inbox."""
+    """The newest relay, who runs it, its last tries, who sits out, and what waits in the inbox.
+
+    `budgets` are those that are set, of its newest run, of itself, and of this day.
+    """
 
     workspace: str
     running: Holder | None
@@ -54,12 +68,13 @@ class Status(Struct):
     active: ActiveTry | None
     tries: list[TryRecord]
     spending: list[Spending]
+    budgets: list[Balance]
     benched: list[SittingOut]
     pending_messages: int
 
 
-def collect(workspace: Workspace) -> Status:
-    """Return the status of a workspace, from its records alone."""
+def collect(workspace: Workspace, limits: Amounts) -> Status:
+    """Return the status of a workspace, from its records; `limits` are its budgets."""
     relays = workspace.relays.read()
     relay = relays[-1] if relays else None
     number = relay.id if relay else 0
@@ -73,9 +88,22 @@ def collect(workspace: Workspace) -> Status:
         active=_active(workspace) if holder else None,
         tries=tries[-SHOWN_TRIES:],
         spending=_spending(tries),
+        budgets=_balances(workspace, limits, tries, number),
         benched=_benched(workspace),
         pending_messages=sum(m.status == PENDING for m in workspace.messages.read()),
     )
+
+
+def _balances(
+    workspace: Workspace, limits: Amounts, tries: list[TryRecord], relay: int
+) -> list[Balance]:
+    """Return how it stands with the budgets; the other relays' tries are read for a day's alone."""
+    at = Place(relay, tries[-1].run_id if tries else 0, time.time(), local_zone())
+    if limits.get(Scope.DAY, Amount()) != Amount():
+        tries = workspace.tries.read_last(
+            lambda made: made.relay_id == relay or is_today(made, at.now, at.zone)
+        )
+    return balances(limits, spent(tries, at), Scope.RUN, Scope.RELAY, Scope.DAY)
 
 
 def _active(workspace: Workspace) -> ActiveTry | None:

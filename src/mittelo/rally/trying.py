@@ -21,7 +21,7 @@ from mittelo.core.stalls import Patience
 from mittelo.core.tries import Limits, Stop, StopAsked
 from mittelo.core.verdicts import Facts, Verdict, judge, judge_handoff, without_handoff
 from mittelo.files import write_whole
-from mittelo.harness.base import Command, Harness, Job
+from mittelo.harness.base import Command, Harness, Job, LogWindow
 from mittelo.log import warn
 from mittelo.proc.child import Launch
 from mittelo.proc.keeper import MARKER
@@ -107,7 +107,14 @@ def carry_out(
     supervised = _supervise(ground, start, try_id, prompt, state, meter)
     entries = _finalized(ground.workspace, run)
     progress = entries[-1] if len(entries) > before else None
-    facts = _facts(ground, harness, supervised, progress, meter.why)
+    window = LogWindow(
+        session=supervised.reading.session or start.session,
+        workspace=str(ground.workspace.root),
+        began=began_at,
+        ended=time.time(),
+    )
+    logged = tuple(_logged(harness, supervised, _kept_log(ground.data, try_id), window))
+    facts = _facts(ground, harness, supervised, progress, meter.why, logged)
     verdict = judge_handoff(facts) if start.handoff_only else judge(facts)
     session = supervised.reading.session
     verdict = without_handoff(verdict, resumes=harness.resumes, session=session)
@@ -239,6 +246,7 @@ def _facts(
     supervised: Supervised,
     progress: SummaryRecord | None,
     budget: str,
+    logged: tuple[Erred, ...],
 ) -> Facts:
     code = supervised.finish.code
     return Facts(
@@ -252,30 +260,39 @@ def _facts(
         budget=budget,
         errors=harness.without_noise(supervised.errors),
         exit_meaning=harness.explain_exit(code) if code else "",
-        logged=tuple(_logged(ground, harness, supervised)),
+        logged=logged,
         faults=harness.faults,
         now=time.time(),
         zone=local_zone(),
     )
 
 
-def _logged(ground: Ground, harness: Harness, supervised: Supervised) -> Iterator[Erred]:
-    """Yield the errors that the CLI's own session log tells of, where its output does not say."""
-    reading = supervised.reading
-    if supervised.finish.code == 0 and reading.ended and reading.ended.ok:
+def _logged(
+    harness: Harness, supervised: Supervised, kept: Path, window: LogWindow
+) -> Iterator[Erred]:
+    """Yield the errors that the CLI's own logs tell of, where its output does not say."""
+    ended = supervised.reading.ended
+    if supervised.finish.code == 0 and ended and ended.ok:
         return
-    path = session_log(harness, str(ground.workspace.root), reading.session)
-    if path:
-        yield from harness.read_log(tail(Path(path), LOG_BYTES), reading.session)
+    own = session_log(harness, window.workspace, window.session)
+    for path in [Path(own), kept] if own else [kept]:
+        yield from harness.read_log(tail(path, LOG_BYTES), window)
 
 
 def session_log(harness: Harness, root: str, session: str) -> str:
     """Return where the CLI's own log of a session lies, if it can be found."""
-    if session:
+    if session or harness.shares_log:
         for pattern in harness.session_logs(session, root, environment()):
-            if found := sorted(glob.glob(pattern)):  # noqa: PTH207 - the patterns are absolute
-                return found[-1]
+            if found := glob.glob(pattern):  # noqa: PTH207 - the patterns are absolute
+                return max(found, key=_last_written)
     return ""
+
+
+def _last_written(path: str) -> tuple[float, str]:
+    try:
+        return Path(path).stat().st_mtime, path
+    except OSError:
+        return 0.0, path
 
 
 def _finalized(workspace: Workspace, run: str) -> list[SummaryRecord]:
@@ -285,7 +302,11 @@ def _finalized(workspace: Workspace, run: str) -> list[SummaryRecord]:
 def _keep_log(log: str, data: DataPaths, try_id: int) -> None:
     """Keep the log file that a CLI was told to write, beside the transcript."""
     if log and Path(log).exists():
-        shutil.move(log, data.tries / f"try-{try_id}.agent.log")
+        shutil.move(log, _kept_log(data, try_id))
+
+
+def _kept_log(data: DataPaths, try_id: int) -> Path:
+    return data.tries / f"try-{try_id}.agent.log"
 
 
 def install_tools(data: DataPaths) -> None:

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="As data.")
 def command(as_json: bool) -> None:
     """Show the relay of this repository: how far it is, its last tries, what it used."""
+    from mittelo.config.limits import budgets
+    from mittelo.config.load import load_configuration
     from mittelo.rally.status import collect
     from mittelo.repo.workspace import find_workspace
 
     workspace = find_workspace()
     workspace.require_init()
-    status = collect(workspace)
+    limits = budgets(load_configuration(workspace.paths).settings.budget)
+    status = collect(workspace, limits)
     if as_json:
         return show_json(status)
     _show_relay(status)
@@ -34,6 +37,8 @@ def command(as_json: bool) -> None:
         tokens = f", {spent.tokens.total:,} tokens" if spent.tokens.total else ""
         cost = f", ${spent.cost_usd:.2f}" if spent.cost_usd else ""
         say(f"{spent.runner}: {done}{tokens}{cost}")
+    if status.budgets:
+        say(f"budgets: {', '.join(map(str, status.budgets))}")
     for out in status.benched:
         until = f"until {out.until}" if out.until else f"until: rally unbench {out.runner}"
         say(f"{out.runner} sits out {until} ({out.why})")
