@@ -4,8 +4,9 @@ from hypothesis import strategies as st
 from tests.config.configs import configured
 
 from mittelo.config.findings import Gravity
-from mittelo.config.limits import MIN_TIMEOUT, Timeouts, retry_budget, stall_threshold, timeouts
+from mittelo.config.limits import MIN_TIMEOUT, Timeouts, patience, retry_budget, timeouts
 from mittelo.config.schema import Reliability
+from mittelo.core.stalls import Patience
 
 RUN, TRY, HANDOFF = "run_timeout_secs", "try_timeout_secs", "handoff_timeout_secs"
 TABLE = [
@@ -68,4 +69,9 @@ def test_a_run_has_at_least_one_attempt(asked: int, used: int) -> None:
 def test_silence_is_borne_for_a_while_even_when_nothing_sensible_is_asked(
     asked: int, used: int
 ) -> None:
-    assert stall_threshold(Reliability(stall_threshold_secs=asked)) == used
+    assert patience(Reliability(stall_threshold_secs=asked)) == Patience(used, connected=300)
+
+
+@pytest.mark.parametrize(("asked", "used"), [(-1, 300), (0, 300), (10, 10), (5000, 5000)])
+def test_a_mute_connection_is_borne_for_a_while_of_its_own(asked: int, used: int) -> None:
+    assert patience(Reliability(connected_stall_secs=asked)) == Patience(900, connected=used)

@@ -36,9 +36,9 @@ from mittelo.core.relays import (
     Wait,
     WaitOver,
     decision,
-    resume,
     step,
 )
+from mittelo.core.resuming import resume
 from mittelo.core.routes import Entry, Lane, Runner
 from mittelo.core.signs import Reading, Tokens
 from mittelo.core.tries import Effect as TryEffect
@@ -291,4 +291,4 @@ def test_the_verdict_names_the_budget_and_blames_nobody() -> None:
     assert not verdict.retryable
     assert verdict.evidence
     assert verdict.evidence.source is Source.OURSELVES
-    assert verdict.evidence.category is Category.TIMED_OUT
+    assert verdict.evidence.category is Category.OVER_BUDGET

@@ -479,6 +479,7 @@ def test_every_worked_example_is_there() -> None:
         ("getaddrinfo ENOTFOUND api.example.com", C.TRANSIENT_INFRA),
         ("connect ECONNREFUSED 127.0.0.1:1", C.TRANSIENT_INFRA),
         ('{"error":{"code":500}}', C.TRANSIENT_INFRA),
+        ("The model returned an empty response with no text or thoughts.", C.TRANSIENT_INFRA),
     ],
 )
 def test_phrases_of_clis_and_providers_are_known(text: str, expected: Category) -> None:

@@ -22,10 +22,9 @@ from mittelo.core.relays import (
     Wait,
     WaitOver,
     decision,
-    mark,
-    resume,
     step,
 )
+from mittelo.core.resuming import mark, resume
 from mittelo.core.routes import Entry, Key, Lane, Runner
 from mittelo.core.standings import (
     Bench,

@@ -22,9 +22,9 @@ from mittelo.core.relays import (
     TryEnded,
     Wait,
     WaitOver,
-    resume,
     step,
 )
+from mittelo.core.resuming import resume
 from mittelo.core.routes import ONE, Entry, Key, Lane, Reference, Runner
 from mittelo.core.standings import Bench, Benches
 
@@ -75,6 +75,11 @@ def test_a_session_that_could_not_be_resumed_is_given_up() -> None:
     silent = TryEnded(Outcome.FAILED, spoke=False, reason="no such session")
     effects = play(relay(1, 3), Started(), NO_CHANGE, WaitOver(), silent, WaitOver())
     assert effects[-1] == StartTry(1, 3, A)
+
+
+def test_a_session_in_which_nothing_was_said_or_done_is_not_gone_on_with() -> None:
+    mute = TryEnded(Outcome.FAILED, session="s1", spoke=False, reason="connection refused")
+    assert play(relay(1, 2), Started(), mute, WaitOver())[-1] == StartTry(1, 2, A)
 
 
 def test_a_run_whose_budget_is_spent_moves_on_to_the_next_runner() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mittelo.core.signs import Ended, Reading, Said, Sign, Tokens, Touched, Used
+from mittelo.core.signs import Ended, Erred, Reading, Said, Sign, Tokens, Touched, Used
 from mittelo.harness.base import Job, Mode, Stream
 from mittelo.harness.opencode import Opencode
 
@@ -101,6 +101,16 @@ def test_parts_of_one_message_are_joined_and_the_next_begins_anew() -> None:
     assert read(SPOKE, more).final == "done and dusted"
     assert read(SPOKE, more, other).final == "really"
     assert signs(SPOKE) == [Said("done", "m")]
+
+
+def test_an_error_and_its_end_are_one_with_all_that_the_provider_sent() -> None:
+    sent = {"responseHeaders": {"retry-after": "9", "date": "x"}, "responseBody": '{"code":"c"}'}
+    data = {"message": "Too much.", "statusCode": 429, **sent}
+    reading = read({"type": "error", "error": {"name": "APIError", "data": data}})
+    assert reading.errors == [
+        Erred("APIError: Too much.", 429, detail='retry-after: 9; {"code":"c"}')
+    ]
+    assert reading.ended == Ended(ok=False)
 
 
 @pytest.mark.parametrize("error", [{}, {"name": "X"}, {"name": 7, "data": []}, {"data": {}}])

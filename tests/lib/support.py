@@ -16,6 +16,7 @@ from mittelo.core.records import RelayRecord, TryRecord
 
 T = TypeVar("T")
 RALLY = str(Path(sys.executable).with_name("rally"))
+LAPS = str(Path(sys.executable).with_name("laps"))
 PATIENCE_SECONDS = 30.0
 
 
@@ -60,6 +61,20 @@ class Place:
             check=False,
             timeout=PATIENCE_SECONDS * 3,
         )
+        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def laps(self, *words: str, given: str = "") -> Done:
+        """Run `laps`, and expect that it succeeds."""
+        done = subprocess.run(
+            [LAPS, *words],
+            cwd=self.root,
+            env=self.environment(),
+            input=given.encode(),
+            capture_output=True,
+            check=False,
+            timeout=PATIENCE_SECONDS,
+        )
+        assert done.returncode == 0, done.stderr.decode()
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def begin(self, *words: str) -> "subprocess.Popen[bytes]":

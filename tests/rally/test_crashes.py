@@ -24,7 +24,7 @@ def test_a_relay_that_is_killed_again_and_again_ends_complete(place: Place, seed
     for _ in range(MOST_STARTS):
         process = place.begin(*words)
         try:
-            code = process.wait(dice.uniform(0.3, 2.0))
+            code = process.wait(dice.uniform(0.3, 2.0 + 0.2 * killed))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait(10)

@@ -170,7 +170,10 @@ class Gemini(RealCli):
 
 
 class OpenCode(RealCli):
-    """Takes the mock for a provider of its own; its retries of errors cannot be shortened."""
+    """Takes the mock for a provider of its own; its retries of errors cannot be shortened.
+
+    It installs a package into each of its folders, which npm is told not to fetch.
+    """
 
     name = "opencode"
     alias = "op"
@@ -208,6 +211,7 @@ class OpenCode(RealCli):
             "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
             "OPENCODE_DISABLE_MODELS_FETCH": "1",
             "OPENCODE_PURE": "1",
+            "npm_config_offline": "true",
         }
 
 

@@ -16,6 +16,7 @@ import psutil
 
 from mittelo.config.paths import workspace_key
 from mittelo.core.records import RelayRecord, SummaryRecord, TryRecord
+from mittelo.core.standings import StandingRecord
 from mittelo.proc.keeper import MARKER
 
 RALLY = Path(sys.executable).with_name("rally")
@@ -136,6 +137,11 @@ class Rally:
     def digests(self) -> list[SummaryRecord]:
         """The digests of all runs."""
         return self._records(".rally/summary.jsonl", SummaryRecord)
+
+    @property
+    def standings(self) -> list[StandingRecord]:
+        """The events of all runners' standing."""
+        return self._records(".rally/state/agent_status.jsonl", StandingRecord)
 
     def _records(self, name: str, kind: type[Record]) -> list[Record]:
         path = self.repository / name

@@ -11,6 +11,7 @@ from mittelo.cli.group import Commands
 from mittelo.errors import Interrupted, MitteloError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 INTERRUPTED = 130
@@ -35,8 +36,11 @@ def rally() -> NoReturn:
 
 
 def laps() -> NoReturn:
-    """Run the command `laps`."""
-    run(Commands("laps", "mittelo.cli.laps", "The work queue of this repository.", {}))
+    """Run the command `laps`, which has exit codes of its own."""
+    from mittelo.cli.laps._group import Laps
+
+    group = Laps()
+    run(group, complain=group.complain, misused=group.misused, our_fault=2)
 
 
 def mittelo() -> NoReturn:
@@ -45,8 +49,18 @@ def mittelo() -> NoReturn:
     run(Commands("mittelo", "mittelo.cli.mittelo", words, {}))
 
 
-def run(command: click.Command) -> NoReturn:
-    """Run a command and exit as `design.md` says: 0, 1, 2, 3 or 130."""
+def run(
+    command: click.Command,
+    *,
+    complain: "Callable[[click.Command, MitteloError], int] | None" = None,
+    misused: "Callable[[click.Command, click.ClickException], int] | None" = None,
+    our_fault: int = OUR_FAULT,
+) -> NoReturn:
+    """Run a command and exit as `design.md` says: 0, 1, 2, 3 or 130.
+
+    `complain` and `misused` tell of an error in another way, and return its exit code.
+    """
+    complain = complain or _complain
     try:
         code = command.main(prog_name=command.name, standalone_mode=False)
     except click.exceptions.Exit as exit_:
@@ -54,18 +68,23 @@ def run(command: click.Command) -> NoReturn:
     except (click.Abort, KeyboardInterrupt, Interrupted):
         code = INTERRUPTED
     except click.ClickException as error:
-        error.show()
-        code = 2
+        code = (misused or _misused)(command, error)
     except MitteloError as error:
-        code = _complain(command, error)
+        code = complain(command, error)
     except BrokenPipeError:
         code = 0
     except OSError as error:
-        code = _disk_trouble(command, error)
+        told = disk_trouble(error)
+        code = complain(command, told) if told else _tell_of_fault(command, complain, our_fault)
     except Exception:  # noqa: BLE001 - the one place that catches our own faults
-        code = _our_fault(command)
+        code = _tell_of_fault(command, complain, our_fault)
     _give_up_output()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _misused(_command: click.Command, error: click.ClickException) -> int:
+    error.show()
+    return 2
 
 
 def _complain(command: click.Command, error: MitteloError) -> int:
@@ -75,13 +94,13 @@ def _complain(command: click.Command, error: MitteloError) -> int:
     return error.exit_code
 
 
-def _disk_trouble(command: click.Command, error: OSError) -> int:
-    """Tell of a disk that is full or closed to us; any other system error is our fault."""
+def disk_trouble(error: OSError) -> MitteloError | None:
+    """Return the words for a disk that is full or closed to us; else it is our fault."""
     if error.errno not in USERS_DISK:
-        return _our_fault(command)
+        return None
     where = f"{error.filename}: " if error.filename else ""
     todo = "Mend that, then go on with the same command; what was recorded is kept."
-    return _complain(command, MitteloError(f"{where}{error.strerror}.", todo))
+    return MitteloError(f"{where}{error.strerror}.", todo)
 
 
 def _give_up_output() -> None:
@@ -95,7 +114,9 @@ def _give_up_output() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _our_fault(command: click.Command) -> int:
+def _tell_of_fault(
+    command: click.Command, complain: "Callable[[click.Command, MitteloError], int]", code: int
+) -> int:
     import traceback
 
     text = traceback.format_exc()
@@ -103,11 +124,13 @@ def _our_fault(command: click.Command) -> int:
         path = _write_traceback(text)
     except OSError:
         click.echo(text, err=True)
-        return OUR_FAULT
+        return code
     last = text.strip().splitlines()[-1]
-    click.echo(f"{command.name}: this is a fault of ours: {last}", err=True)
-    click.echo(f"  The details are in {path}", err=True)
-    return OUR_FAULT
+    complain(
+        command,
+        MitteloError(f"this is a fault of ours: {last}", f"The details are in {path}"),
+    )
+    return code
 
 
 def _write_traceback(text: str) -> "Path":

@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from mittelo.config.schema import Budget, Reliability
 from mittelo.core.budgets import Amount, Scope
+from mittelo.core.stalls import Patience
 
 MIN_TIMEOUT = 300
 
@@ -35,9 +36,7 @@ def timeouts(asked: Reliability) -> tuple[Timeouts, dict[str, str]]:
 
 
 def _at_least(name: str, asked: Reliability, notes: dict[str, str]) -> int:
-    value = int(getattr(asked, name))
-    if value <= 0:
-        return int(getattr(Reliability(), name))
+    value = _or_default(name, asked)
     if value < MIN_TIMEOUT:
         notes[name] = f"reliability.{name} = {value} is too short; {MIN_TIMEOUT} is used."
     return max(value, MIN_TIMEOUT)
@@ -45,13 +44,20 @@ def _at_least(name: str, asked: Reliability, notes: dict[str, str]) -> int:
 
 def retry_budget(asked: Reliability) -> int:
     """Return how many attempts a run has; nothing sensible asked for means the default."""
-    return asked.retry_budget if asked.retry_budget > 0 else Reliability().retry_budget
+    return _or_default("retry_budget", asked)
 
 
-def stall_threshold(asked: Reliability) -> int:
-    """Return the seconds an agent may be silent; nothing sensible asked for means the default."""
-    default = Reliability().stall_threshold_secs
-    return asked.stall_threshold_secs if asked.stall_threshold_secs > 0 else default
+def patience(asked: Reliability) -> Patience:
+    """Return how much silence is borne; nothing sensible asked for means the default."""
+    return Patience(
+        float(_or_default("stall_threshold_secs", asked)),
+        connected=float(_or_default("connected_stall_secs", asked)),
+    )
+
+
+def _or_default(name: str, asked: Reliability) -> int:
+    value = int(getattr(asked, name))
+    return value if value > 0 else int(getattr(Reliability(), name))
 
 
 def budgets(asked: Budget) -> dict[Scope, Amount]:

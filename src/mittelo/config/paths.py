@@ -64,6 +64,11 @@ class WorkspacePaths(Struct, frozen=True):
         return self.state / "messages.jsonl"
 
     @property
+    def hook_audit(self) -> Path:
+        """Return the list of hooks that ran."""
+        return self.state / "hook-audit.jsonl"
+
+    @property
     def commits(self) -> Path:
         """Return the list of commits that we made."""
         return self.state / "commits.jsonl"

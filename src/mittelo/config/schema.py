@@ -27,7 +27,7 @@ class FreeRun(Struct, frozen=True):
 
 
 class Laps(Struct, frozen=True):
-    """`[laps]`: runs that work a queue."""
+    """`[laps]`: runs that work a queue; a file that takes the place of the instructions."""
 
     instructions_file: str = ""
 
@@ -43,6 +43,7 @@ class Reliability(Struct, frozen=True):
     try_timeout_secs: int = 3600
     handoff_timeout_secs: int = 300
     stall_threshold_secs: int = 900
+    connected_stall_secs: int = 300
     liveness_probe: bool = False
     recent_try_count: int = 5
     recent_try_char_limit: int = 1000
@@ -113,7 +114,6 @@ class Settings(Struct, frozen=True):
 
 
 UNUSED = {
-    ("laps", "instructions_file"): "queues are not worked yet",
     ("reliability", "liveness_probe"): "no agent is asked yet whether it lives",
 }
 """Settings that are read and checked, and that nothing obeys yet; whoever sets one is told."""

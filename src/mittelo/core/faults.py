@@ -39,6 +39,7 @@ class Category(StrEnum):
     SESSION_LOST = "session_lost"
     STALLED = "stalled"
     TIMED_OUT = "timed_out"
+    OVER_BUDGET = "over_budget"
     INCOMPLETE_FINALIZATION = "incomplete_finalization"
     NO_CHANGES = "no_changes"
     AGENT_ERROR = "agent_error"
@@ -226,7 +227,7 @@ FAULTS: tuple[Fault, ...] = (
         r"|cannot connect|fetch failed|failed to fetch|error sending request|network"
         r"|timed?.?out|timeout|deadline exceeded|\beconn[a-z]+|enotfound|eai_again"
         r"|socket hang up|getaddrinfo|name resolution|\bdns\b|no route to host|\btls\b|\bssl\b"
-        r"|certificate|stream (?:disconnected|closed|ended)|empty or malformed response"
+        r"|certificate|stream (?:disconnected|closed|ended)|empty (?:or malformed )?response"
         r"|finish reason|json.{0,20}(?:pars|error|segment)|unterminated string|unexpected end of"
         r"|internal (?:server )?error|(?<!unexpected )server.?error|server had an error"
         rf"|bad gateway|gateway timeout|{_status('50[0-4]')}",

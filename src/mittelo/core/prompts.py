@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from mittelo.core.clipping import clip, clip_bytes, one_line
+from mittelo.core.queues import Lap
 from mittelo.core.records import Outcome, TryRecord
 
 INSTRUCTIONS_BUDGET = 32_768
@@ -16,16 +17,59 @@ GENERIC_TASK = (
     "Choose the most useful next step towards what it is meant to be, and carry it out."
 )
 
-
-HANDOFF = """\
+_HANDOFF = """\
 Do not go on with the implementation and change no file. Say for whoever comes next: what is done
 and what is not, what blocks you, which hypotheses you have and the evidence for each, which files
 you changed and whether the changes should stay, and the decision or step that comes next.
 
-Then run this command in a shell (do not only print it), and end:
+Then run {commands} in a shell (to print is not enough), and end:
 
+{lines}
+"""
+HANDOFF = _HANDOFF.format(
+    commands="this command",
+    lines="""\
     rally progress --handoff --summary "where things stand, and what blocks" \\
         --followup "the next step"
+""",
+)
+LAP_HANDOFF = _HANDOFF.format(
+    commands="these commands, one after the other,",
+    lines="""\
+    laps handoff
+    laps wrapup --summary "where things stand, and what blocks" --followup "the next step"
+""",
+)
+VERIFY = "verify"
+
+_WORKING = """\
+This lap is claimed for you already: work on it and on no other. When it is done, and checked, run
+these commands in a shell (do not only print them), and do what they print:
+
+    laps done
+    laps wrapup --summary "what you did, in a few sentences"
+
+`laps done` without an id finishes your lap, whatever was added to the queue meanwhile. Run it once.
+"""
+_BLOCKED = """\
+When you cannot finish the lap, hand it off; each follow-up becomes a lap at the head of the queue,
+in the order that you give:
+
+    laps handoff
+    laps wrapup --summary "where things stand, and what blocks" --followup "the next step"
+"""
+_VERIFYING = """\
+Do not hand this lap off. What is left to be mended becomes laps of their own, before you finish:
+
+    laps add head --title "what is wrong" --description "what its worker has to know"
+"""
+_MISTAKES = """\
+A lap that was finished by mistake is opened again with `laps done undo`. See the queue with
+`laps list`. How the records of this relay are kept is described in `.rally/README.md`.
+"""
+_FINISH = """\
+Your last attempt changed files, but did not finish the lap. Look at the changes that are there,
+finish what is missing, check that it works, commit it, and run `laps done`.
 """
 
 
@@ -41,7 +85,9 @@ class Sources(Struct, frozen=True, kw_only=True):
     """What a prompt is made from; empty ones leave no trace in it.
 
     `previous` is the summary of the last try of the same run, `leftover` the paths that were
-    changed before the run, `budget` the bytes the whole may have (0: no limit).
+    changed before the run, `budget` the bytes the whole may have (0: no limit). With a `lap` the
+    task is what it describes, and its agent finishes it with `laps done`; `incomplete` says that
+    the last try did not.
     """
 
     agent: str
@@ -61,6 +107,8 @@ class Sources(Struct, frozen=True, kw_only=True):
     resumed: bool = False
     require_changes: bool = True
     budget: int = 0
+    lap: Lap | None = None
+    incomplete: bool = False
 
 
 class Section(Struct):
@@ -103,7 +151,8 @@ def assemble_handoff(sources: Sources) -> str:
         Section("", f"You are {sources.agent}. The time of this run is over."),
         Section("Project Instructions", sources.instructions, INSTRUCTIONS_BUDGET),
         Section("Role Instructions", _role(sources), ROLE_BUDGET),
-        Section("Hand Off, Nothing Else", HANDOFF),
+        Section("Task", _lap(sources)),
+        Section("Hand Off, Nothing Else", LAP_HANDOFF if sources.lap else HANDOFF),
     ]
     return "\n".join(section.render() for section in sections if section.text.strip())
 
@@ -118,7 +167,7 @@ def _sections(sources: Sources) -> list[Section]:
         Section("Leftover Changes", _leftover(sources.leftover), yields=2),
         Section("Project Instructions", sources.instructions, INSTRUCTIONS_BUDGET, yields=5),
         Section("Role Instructions", _role(sources), ROLE_BUDGET, yields=4),
-        Section("Task", sources.task),
+        Section("Task", _task(sources)),
         Section("Message For This Relay", sources.relay_message, MESSAGE_BUDGET, yields=6),
         Section("Message For This Run", _run_message(sources), MESSAGE_BUDGET, yields=7),
         Section("Your Previous Attempt", sources.previous, MESSAGE_BUDGET, yields=3),
@@ -129,7 +178,7 @@ def _sections(sources: Sources) -> list[Section]:
 
 def _opening(sources: Sources) -> str:
     lines = [
-        f"You are {sources.agent}, run {sources.run} of a relay with {sources.target} to do.",
+        f"You are {sources.agent}, run {sources.run} of a relay{_length(sources)}.",
         "You work alone and without a person at the keyboard: decide for yourself, do not ask.",
     ]
     if sources.resumed:
@@ -137,6 +186,28 @@ def _opening(sources: Sources) -> str:
             "This session goes on where it was cut off: look at what is done, then finish."
         )
     return "\n".join(lines)
+
+
+def _length(sources: Sources) -> str:
+    if sources.lap:
+        return " that works the laps of a queue"
+    return f" with {sources.target} to do"
+
+
+def _task(sources: Sources) -> str:
+    if not sources.lap:
+        return sources.task
+    text = sources.lap.description.strip() or sources.lap.title
+    again = f"\n\n{_FINISH}" if sources.incomplete else ""
+    return f"{_lap(sources)}\n\n{text}{again}"
+
+
+def _lap(sources: Sources) -> str:
+    """Return which lap it is, in a line or two."""
+    if not sources.lap:
+        return ""
+    whose = f"\nAssignee: {sources.lap.assignee}" if sources.lap.assignee else ""
+    return f"Lap {sources.lap.id}: {sources.lap.line}{whose}"
 
 
 def _leftover(paths: list[str]) -> str:
@@ -186,6 +257,9 @@ def _recent(made: TryRecord, budget: int) -> str:
 
 
 def _exit(sources: Sources) -> str:
+    if sources.lap:
+        verifies = sources.role.casefold() == VERIFY
+        return "\n".join((_WORKING, _VERIFYING if verifies else _BLOCKED, _MISTAKES))
     lines = [
         "Finish what you began, check that it works, and leave the repository in a state that the",
         "next run can build on. Then run this command in a shell (do not only print it):",

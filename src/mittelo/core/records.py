@@ -27,6 +27,7 @@ class Outcome(StrEnum):
     RUN_TIMEOUT = "run_timeout"
     HANDOFF_TIMEOUT = "handoff_timeout"
     FAILED = "failed"
+    INCOMPLETE = "incomplete"
     INTERRUPTED = "interrupted"
     CANCELLED = "cancelled"
 
@@ -42,9 +43,13 @@ class Outcome(StrEnum):
 
 
 class LaneMark(Struct, omit_defaults=True, kw_only=True):
-    """Where the scheduler stood when a try began; `of` tells the lane that this holds for."""
+    """Where the scheduler stood when a try began.
+
+    `lane` names the lane, `of` stands for its entries: for others this does not hold.
+    """
 
     of: str
+    lane: str = ""
     entry: int
     choice: int = 0
     picks: int = 1
@@ -58,7 +63,10 @@ class LaneMark(Struct, omit_defaults=True, kw_only=True):
 class TryRecord(Struct, omit_defaults=True, kw_only=True):
     """One invocation of an agent CLI, in `.rally/state/tries.jsonl`.
 
-    `ended_by` tells why we ended it ourselves, "" when it exited.
+    `ended_by` tells why we ended it ourselves, "" when it exited. `lap_id` is the lap that its run
+    worked, `laps_completed` are those that the agent finished, `created_laps` those that its
+    handoff made. `dirty_handoff`: it left changes of its own uncommitted. `classification` is what
+    a recovery run found.
     """
 
     v: int = field(default_factory=_version)
@@ -91,6 +99,13 @@ class TryRecord(Struct, omit_defaults=True, kw_only=True):
     decided: str = ""
     ended_by: str = ""
     handoff_only: bool = False
+    lap_id: str = ""
+    lap_title: str = ""
+    assignee: str = ""
+    laps_completed: list[str] = []
+    created_laps: list[str] = []
+    dirty_handoff: bool = False
+    classification: str = ""
     tree: str = ""
     mark: LaneMark | None = None
     exit_code: int | None = None
@@ -101,7 +116,10 @@ class TryRecord(Struct, omit_defaults=True, kw_only=True):
 
 
 class RelayRecord(Struct, omit_defaults=True, kw_only=True):
-    """One relay, in `.rally/state/relays.jsonl`; the file is rewritten when one changes."""
+    """One relay, in `.rally/state/relays.jsonl`; the file is rewritten when one changes.
+
+    `queue`: its runs work the laps of the repository.
+    """
 
     v: int = field(default_factory=_version)
     id: int
@@ -112,6 +130,7 @@ class RelayRecord(Struct, omit_defaults=True, kw_only=True):
     role: str = ""
     effort: str = ""
     require_changes: bool = True
+    queue: bool = False
     started_at: str
     ended_at: str = ""
     ended_how: str = ""
@@ -142,27 +161,51 @@ class Handoff(Struct, kw_only=True):
 
     summary: str
     followups: list[str] = []
+    created_lap_ids: list[str] = []
 
 
 class SummaryRecord(Struct, omit_defaults=True, kw_only=True):
-    """The digest of one finalized run, in `.rally/summary.jsonl`, which git tracks."""
+    """The digest of one finalized run, in `.rally/summary.jsonl`, which git tracks.
+
+    `laps_completed` are the laps that a run of a queue finished, or the word `none`.
+    """
 
     v: int = field(default_factory=_version)
     run_id: str
     summary: str
     classification: str = ""
     followups: list[str] = []
+    laps_completed: list[str] | str = ""
     handoff: Handoff | None = None
     updated_at: str
 
 
+class LapAttempt(Struct, kw_only=True):
+    """That a run's agent finished a lap, or began to hand it off, and when."""
+
+    lap: str
+    at: str
+
+
 class RunState(Struct, omit_defaults=True, kw_only=True):
-    """The run that is going on, in `.rally/state/run-state.json`; shared by processes."""
+    """The run that is going on, in `.rally/state/run-state.json`; shared by processes.
+
+    `pinned_lap_id` is the lap that the run works, and `laps_session` the session that claimed it.
+    `recorded_laps` are those that its agent finished; `handoff_state` is 1 from `laps handoff`
+    until the wrapup.
+    """
 
     v: int = field(default_factory=_version)
     run_id: str = ""
     session_id: str = ""
     finalized: bool = False
+    pinned_lap_id: str = ""
+    pinned_lap_title: str = ""
+    pinned_assignee: str = ""
+    laps_session: str = ""
+    recorded_laps: list[str] = []
+    laps_attempted: list[LapAttempt] = []
+    handoff_state: int = 0
     active_relay_id: int = 0
     active_run_id: int = 0
     active_try_id: int = 0

@@ -1,16 +1,14 @@
 """The life of a relay: which try comes next, when to wait, when it is over."""
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import assert_never
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from mittelo.core.faults import Category
-from mittelo.core.records import LaneMark, Outcome, TryRecord
+from mittelo.core.records import Outcome
 from mittelo.core.routes import (
     Lane,
     Runner,
@@ -20,7 +18,6 @@ from mittelo.core.routes import (
     new_cycle,
     pick,
     set_aside,
-    stand_at,
 )
 from mittelo.core.standings import Benches, earliest_return
 
@@ -28,6 +25,13 @@ RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0)
 CYCLE_SECONDS = (5.0, 30.0)
 LOOK_AGAIN = 86400.0
 """How long to wait at once for somebody who only the user can call back."""
+
+QUEUE_SECONDS = 30.0
+"""How soon a queue is looked at again whose laps may not be begun."""
+
+LAP_GONE = "lap_gone"
+RUN_ENDERS = {"skip", LAP_GONE}
+"""What cancels a run, and not the relay."""
 
 END_OF_RUN = "end of run"
 SAME_FAILURES = 3
@@ -107,8 +111,52 @@ class BenchesRead(Struct, frozen=True, tag="benches_read"):
     now: float
 
 
+class LapClaimed(Struct, frozen=True, tag="lap_claimed"):
+    """The next run is to work this lap, served by the lane of this name."""
+
+    lap: str
+    lane: str
+
+
+class LapGone(Struct, frozen=True, tag="lap_gone"):
+    """The current run cannot go on with its lap; `finished`: because it is done."""
+
+    why: str
+    finished: bool = False
+
+
+class QueueEmpty(Struct, frozen=True, tag="queue_empty"):
+    """No lap is left to be done."""
+
+    why: str
+
+
+class QueueWaits(Struct, frozen=True, tag="queue_waits"):
+    """Laps are left, but none may be begun now."""
+
+    why: str
+
+
+class QueueBroken(Struct, frozen=True, tag="queue_broken"):
+    """The queue cannot be worked, or should not without a person."""
+
+    why: str
+
+
 Event = (
-    Started | TryEnded | WaitOver | Resumed | BudgetSpent | RunBudgetSpent | StopAsked | BenchesRead
+    Started
+    | TryEnded
+    | WaitOver
+    | Resumed
+    | BudgetSpent
+    | RunBudgetSpent
+    | StopAsked
+    | BenchesRead
+    | LapClaimed
+    | LapGone
+    | QueueEmpty
+    | QueueWaits
+    | QueueBroken
 )
 
 
@@ -120,6 +168,10 @@ class StartTry(Struct, frozen=True, tag="start_try"):
     runner: Runner
     session: str = ""
     handoff_only: bool = False
+
+
+class ClaimLap(Struct, frozen=True, tag="claim_lap"):
+    """Take the lap that comes next in the queue, for a new run."""
 
 
 class EndRun(Struct, frozen=True, tag="end_run"):
@@ -138,12 +190,13 @@ class Wait(Struct, frozen=True, tag="wait"):
     """Wait so many seconds; `why` is for the screen.
 
     `until`: wait for this epoch second instead, or for a change of standing, as all runners sit
-    out.
+    out. `for_user`: it is up to a person, or to others who work the queue, that it goes on.
     """
 
     seconds: float
     why: str
     until: float | None = None
+    for_user: bool = False
 
 
 class End(Struct, frozen=True, tag="end"):
@@ -153,7 +206,15 @@ class End(Struct, frozen=True, tag="end"):
     why: str = ""
 
 
-Effect = StartTry | EndRun | Wait | Hold | End
+Effect = StartTry | ClaimLap | EndRun | Wait | Hold | End
+
+
+class Track(Struct, frozen=True):
+    """A lane that serves no run now, and how its runs went: see `Relay`."""
+
+    lane: Lane
+    failures: int = 0
+    fruitless: int = 0
 
 
 class Relay(Struct, frozen=True):
@@ -164,6 +225,9 @@ class Relay(Struct, frozen=True):
     `failures` counts the runs that failed since one succeeded or the relay waited, `fruitless`
     the waits of that kind since a run last succeeded. `same` counts how often the failure `fault`
     came in a row in this run; `trees` are the states of the work tree after its failures.
+
+    With `queue` each run works a `lap`, whose role decides on the lane; `others` are the lanes of
+    the other roles, by their names.
     """
 
     target: int
@@ -183,6 +247,9 @@ class Relay(Struct, frozen=True):
     trees: tuple[str, ...] = ()
     benches: Benches = {}
     now: float = 0.0
+    queue: bool = False
+    lap: str = ""
+    others: Mapping[str, Track] = {}
 
     @property
     def runner(self) -> Runner | None:
@@ -200,15 +267,27 @@ def step(at: Relay, event: Event) -> tuple[Relay, list[Effect]]:
         case StopAsked():
             return at, [End(Ending.STOPPED, "stopped")]
         case BudgetSpent(why):
-            return _give_back_attempt(at), [End(Ending.STOPPED, why)]
+            return give_back_attempt(at), [End(Ending.STOPPED, why)]
         case RunBudgetSpent(why):
             return _end_run(at, Outcome.FAILED, why)
+        case LapClaimed(lap, lane):
+            return _begin_run(replace(change_lanes(at, lane), lap=lap))
+        case LapGone():
+            return _without_lap(at, event)
+        case QueueEmpty(why):
+            return at, [End(Ending.COMPLETE, why)]
+        case QueueWaits(why):
+            return at, [Wait(QUEUE_SECONDS, why, for_user=True)]
+        case QueueBroken(why):
+            return at, [End(Ending.FAILED, why)]
         case TryEnded(outcome) if outcome.succeeded:
             return _succeed(at, outcome)
         case TryEnded(cancelled_by="skip"):
             return _end_run(at, event.outcome, "skipped")
+        case TryEnded(cancelled_by=cancelled) if cancelled == LAP_GONE:
+            return _without_lap(at, LapGone(event.reason))
         case TryEnded(cancelled_by="pause"):
-            at = _give_back_attempt(replace(at, session=event.session or at.session))
+            at = give_back_attempt(replace(at, session=event.session or at.session))
             return at, [Hold()]
         case TryEnded(outcome) if outcome.open_ended:
             return at, [EndRun(at.run, outcome), End(Ending.STOPPED, event.reason)]
@@ -218,7 +297,7 @@ def step(at: Relay, event: Event) -> tuple[Relay, list[Effect]]:
             assert_never(event)
 
 
-def _give_back_attempt(at: Relay) -> Relay:
+def give_back_attempt(at: Relay) -> Relay:
     """Take back what a try that was not made to its end took of the budget."""
     return replace(at, spent=max(0, at.spent - 1))
 
@@ -252,8 +331,8 @@ def _fail(at: Relay, event: TryEnded) -> tuple[Relay, list[Effect]]:
 
 def _remember(at: Relay, event: TryEnded) -> Relay:
     """Keep what the next try needs to know, and what tells of a loop."""
-    resumed_in_vain = bool(at.session) and not event.spoke
-    session = "" if resumed_in_vain or event.category in FRESH else event.session or at.session
+    fresh = not event.spoke or event.category in FRESH
+    session = "" if fresh else event.session or at.session
     fault = (str(event.category), event.reason, event.tree) if event.tree else ()
     same = at.same + 1 if fault and fault == at.fault else 1
     trees = (*at.trees, event.tree)[-BACK_AND_FORTH:] if event.tree else at.trees
@@ -273,11 +352,11 @@ def _loop(at: Relay) -> str:
 
 def _end_run(at: Relay, outcome: Outcome, why: str = "") -> tuple[Relay, list[Effect]]:
     """End a run that failed; its runner is left out of the rest of the cycle."""
-    after, effects = _next_run(_without_current(at))
+    after, effects = _next_run(without_current(at))
     return after, [EndRun(at.run, outcome, why), *effects]
 
 
-def _without_current(at: Relay) -> Relay:
+def without_current(at: Relay) -> Relay:
     """Leave the runner of the current run out of the rest of the cycle; the run is over."""
     at = replace(at, attempt=0, session="")
     if at.slot is None:
@@ -305,14 +384,43 @@ def _next_try(at: Relay) -> tuple[Relay, list[Effect]]:
 def _next_run(at: Relay) -> tuple[Relay, list[Effect]]:
     if at.done >= at.target:
         return at, [End(Ending.COMPLETE)]
+    return (at, [ClaimLap()]) if at.queue else _begin_run(at)
+
+
+def _begin_run(at: Relay) -> tuple[Relay, list[Effect]]:
     lane, slot = pick(at.lane, at.benches)
-    if slot is None or _everybody_failed(at):
+    if slot is None or everybody_failed(at):
         return _lane_is_out(at)
     at = replace(at, lane=lane, slot=slot, run=at.run + 1, attempt=0, spent=0, session="")
     return _next_try(replace(at, same=0, fault=(), trees=()))
 
 
-def _everybody_failed(at: Relay) -> bool:
+def change_lanes(at: Relay, name: str) -> Relay:
+    """Let the lane of this name serve; each goes on where it stood."""
+    track = at.others.get(name)
+    if track is None or name == at.lane.name:
+        return at
+    others = {**at.others, at.lane.name: Track(at.lane, at.failures, at.fruitless)}
+    return replace(
+        at,
+        lane=track.lane,
+        failures=track.failures,
+        fruitless=track.fruitless,
+        slot=None,
+        others=others,
+    )
+
+
+def _without_lap(at: Relay, gone: LapGone) -> tuple[Relay, list[Effect]]:
+    """End a run whose lap was taken from it; nobody is to blame."""
+    outcome = Outcome.COMPLETED if gone.finished else Outcome.CANCELLED
+    ended = EndRun(at.run, outcome, gone.why)
+    at = replace(at, attempt=0, session="", done=at.done + gone.finished)
+    after, effects = _next_run(at)
+    return after, [ended, *effects]
+
+
+def everybody_failed(at: Relay) -> bool:
     """Tell whether as many runs failed one after the other as there are places to serve them."""
     places = sum(at.lane.runner(slot).key not in at.benches for slot in at.lane.slots())
     return at.failures >= places
@@ -347,7 +455,7 @@ def _try_another_cycle(at: Relay) -> tuple[Relay, list[Effect]]:
 
 def decision(ended: TryEnded, effects: Sequence[Effect]) -> str:
     """Return in words what was decided because of a try, for its record."""
-    skipped = ended.cancelled_by == "skip"
+    skipped = ended.cancelled_by in RUN_ENDERS
     goes_on = ended.stuck or (ended.outcome.open_ended and not skipped)
     for effect in effects:
         match effect:
@@ -366,106 +474,3 @@ def decision(ended: TryEnded, effects: Sequence[Effect]) -> str:
             case End(how, why):
                 return f"end of relay: {how} {why}".rstrip()
     return ""
-
-
-def resume(fresh: Relay, tries: Iterable[TryRecord]) -> Relay:
-    """Return the state of a relay that made these tries, in order, before we were asked again.
-
-    Replays the scheduler, so that quotas go on where they stood. A run that was cut off goes on
-    with the next attempt and, where the same runner serves it again, in the same session.
-    """
-    at = fresh
-    for made in tries:
-        at = _replay(at, made)
-    _, ready = pick(at.lane, at.benches)
-    served = has_served_its_range(at.lane, at.benches)
-    if at.attempt or served or (ready is not None and not _everybody_failed(at)):
-        return at
-    return replace(at, lane=new_cycle(at.lane), failures=0)
-
-
-def mark(at: Relay) -> LaneMark | None:
-    """Return where the scheduler stands, for the record of a try that begins now."""
-    if at.slot is None:
-        return None
-    return LaneMark(
-        of=_signature(at.lane),
-        entry=at.slot[0],
-        choice=at.slot[1],
-        picks=at.lane.picks,
-        failed=sorted(at.lane.failed),
-        cursors=dict(at.lane.cursors),
-        failures=at.failures,
-        fruitless=at.fruitless,
-        spent=at.spent,
-    )
-
-
-def _signature(lane: Lane) -> str:
-    return hashlib.sha256(msgspec.json.encode(lane.entries)).hexdigest()[:12]
-
-
-def _restore(at: Relay, made: TryRecord) -> Relay | None:
-    """Stand where the scheduler stood when the try began; None when the lane is another now."""
-    kept = made.mark
-    if kept is None or kept.of != _signature(at.lane):
-        return None
-    lane = replace(
-        at.lane,
-        at=kept.entry,
-        picks=kept.picks,
-        failed=frozenset(kept.failed),
-        cursors=kept.cursors,
-    )
-    slot = (kept.entry, kept.choice)
-    at = replace(at, lane=lane, slot=slot, failures=kept.failures, fruitless=kept.fruitless)
-    return replace(at, run=made.run_id, spent=kept.spent)
-
-
-def _replay(at: Relay, made: TryRecord) -> Relay:
-    at = _restore(at, made) or _guess(at, made)
-    at = replace(at, attempt=made.attempt_number, reason=made.fail_reason)
-    if made.outcome.succeeded:
-        return replace(at, done=at.done + 1, attempt=0, session="", failures=0, fruitless=0)
-    if made.cancellation_source == "pause":
-        return _give_back_attempt(replace(at, session=made.session_id or at.session))
-    if _ended_its_run(at, made):
-        return _without_current(at)
-    return replace(at, session=made.session_id if _is_runner(at.runner, made) else "")
-
-
-def _guess(at: Relay, made: TryRecord) -> Relay:
-    """Stand where a try was made whose place is not known in this lane."""
-    if made.run_id != at.run or not _is_runner(at.runner, made):
-        at = replace(_replay_pick(replace(at, run=made.run_id), made), spent=0)
-    return replace(at, spent=at.spent + 1)
-
-
-def _ended_its_run(at: Relay, made: TryRecord) -> bool:
-    """Tell whether a failed try was the last of its run."""
-    if made.decided:
-        return made.decided.startswith(END_OF_RUN)
-    return at.spent >= at.retry_budget and not made.outcome.open_ended
-
-
-def _replay_pick(at: Relay, made: TryRecord) -> Relay:
-    """Stand where the try was made: at the place that the scheduler gives, else its runner's next.
-
-    A runner that is not of this lane leaves it as it is.
-    """
-    lane, slot = pick(at.lane, at.benches)
-    if slot is None or _everybody_failed(at):
-        lane, slot = pick(new_cycle(at.lane), at.benches)
-        at = replace(at, failures=0)
-    if slot and _is_runner(lane.runner(slot), made):
-        return replace(at, lane=lane, slot=slot, session="")
-    places = [place for place in at.lane.slots() if _is_runner(at.lane.runner(place), made)]
-    if not places:
-        return replace(at, slot=None, session="")
-    ahead = len(at.lane.entries)
-    place = min(places, key=lambda place: (place[0] - at.lane.at - 1) % ahead)
-    return replace(at, lane=stand_at(at.lane, place), slot=place, session="")
-
-
-def _is_runner(runner: Runner | None, made: TryRecord) -> bool:
-    return runner is not None and runner.key == (made.agent_type, made.model)

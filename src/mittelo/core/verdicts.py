@@ -48,7 +48,10 @@ class Facts(Struct, frozen=True):
 
 
 class Verdict(Struct, frozen=True):
-    """The outcome, why, by what it was seen, and whether the same runner may try again at once."""
+    """The outcome, why, by what it was seen, and whether the same runner may try again at once.
+
+    `stuck`: no runner can do better. `run_is_over`: what is left is to hand the work off.
+    """
 
     outcome: Outcome
     reason: str = ""
@@ -56,6 +59,7 @@ class Verdict(Struct, frozen=True):
     retryable: bool = True
     evidence: Evidence | None = None
     run_is_over: bool = False
+    stuck: bool = False
 
 
 def judge(facts: Facts) -> Verdict:
@@ -71,7 +75,7 @@ def judge(facts: Facts) -> Verdict:
             return _cut_short(facts, Category.STALLED, why, Outcome.FAILED)
         case Finish(stop=Stop.BUDGET):
             why = facts.budget or "a budget is used up"
-            evidence = Evidence(Category.TIMED_OUT, Source.OURSELVES, why, why)
+            evidence = Evidence(Category.OVER_BUDGET, Source.OURSELVES, why, why)
             return Verdict(Outcome.FAILED, why, retryable=False, evidence=evidence)
         case Finish(stop=Stop.LINGERED):
             facts = replace(facts, finish=Finish(0))

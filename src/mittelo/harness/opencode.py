@@ -202,11 +202,13 @@ def _logged_message(line: Mapping[str, str]) -> str:
 
 
 def _error(error: dict[str, object]) -> Iterator[Sign]:
+    """Read the error that ends it, all of it as one sign: the end has no words of its own."""
     name = str(error.get("name", "error"))
     match error:
         case {"data": dict(data)} if message := first_text(data, ("message",)):
-            yield Erred(message, count(data, "statusCode") or None, detail=_detail(data))
-            yield Ended(ok=False, message=f"{name}: {message}")
+            status = count(data, "statusCode") or None
+            yield Erred(f"{name}: {message}", status, detail=_detail(data))
+            yield Ended(ok=False)
         case _:
             yield Erred(name)
             yield Ended(ok=False, message=name)

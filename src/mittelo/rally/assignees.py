@@ -1,4 +1,4 @@
-"""To whom the open laps of a repository are assigned, as far as `.laps/laps.json` tells."""
+"""To whom the open laps of a repository are assigned, as far as the files of `.laps` tell."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +9,13 @@ from mittelo.errors import UsageError
 
 
 def open_assignees(root: Path) -> set[str]:
-    """Return every assignee of a lap that is not done, wherever it stands in the file."""
-    path = root / ".laps" / "laps.json"
+    """Return every assignee of a lap that is not done, wherever it stands in its file."""
+    folder = root / ".laps"
+    paths = [folder / "laps.json", *sorted(folder.glob("stints/*.laps.json"))]
+    return {name for path in paths for name in _open_in(path)}
+
+
+def _open_in(path: Path) -> set[str]:
     try:
         return {name for name in _assignees(msgspec.json.decode(path.read_bytes())) if name}
     except (FileNotFoundError, NotADirectoryError):

@@ -7,10 +7,25 @@ from msgspec.structs import replace
 
 from mittelo.config.limits import retry_budget
 from mittelo.config.load import Configuration
-from mittelo.core.relays import Relay, Started, StartTry, resume, step
+from mittelo.config.paths import data_paths
+from mittelo.core.lapruns import standing_of
+from mittelo.core.records import RelayRecord, TryRecord
+from mittelo.core.relays import ClaimLap, Relay, Started, StartTry, Track, change_lanes, step
+from mittelo.core.resuming import resume
 from mittelo.core.routes import Lane, Slot
 from mittelo.core.standings import Bench, benches_at
-from mittelo.rally.roster import Wanted, lane_of, never_ready, shown_mix, stored_mix
+from mittelo.rally.assignment import route
+from mittelo.rally.desk import Desk, find_desk, session_name
+from mittelo.rally.roster import (
+    DEFAULT,
+    ROUTES,
+    Wanted,
+    lane_of,
+    never_ready,
+    route_lanes,
+    shown_mix,
+    stored_mix,
+)
 from mittelo.rally.unfinished import resumable
 from mittelo.repo.workspace import Workspace, instant
 
@@ -30,34 +45,77 @@ class Candidate(Struct):
 
 
 class Next(Struct):
-    """Who serves the next run of a relay; `runner` is "" when nobody can now."""
+    """Who serves the next run of a relay, and the lap that it works, if any.
+
+    `runner` is "" when nobody can now.
+    """
 
     lane: str
     mix: str
     relay: int
     run: int
+    lap: str
     runner: str
     why: str
     candidates: list[Candidate]
 
 
 def find_next(workspace: Workspace, configuration: Configuration, wanted: Wanted) -> Next:
-    """Return who comes next in the unfinished relay, else in one that would start now."""
+    """Return who comes next in the unfinished relay, else in one that would start now.
+
+    Where it works a queue, that is decided by the lap that comes next, unless a role is asked for.
+    """
     relay = None if wanted.role else resumable(workspace.relays.read())
     mix = relay.agent_mix if relay else stored_mix([], configuration)
     if relay:
         wanted = Wanted(relay.role, relay.effort)
-    lane = lane_of(mix, configuration, wanted)
-    benches = {
-        **benches_at(workspace.standings.read(), time.time()),
-        **never_ready(lane, configuration),
-    }
+    desk = _desk(workspace, configuration, relay, wanted)
+    others: dict[str, Track] = {}
+    if desk and mix == ROUTES:
+        lanes, _ = route_lanes(configuration, wanted)
+        others = {name: Track(lane) for name, lane in lanes.items()}
+    lane = _lane(mix, configuration, wanted, others)
+    others.pop(lane.name, None)
+    benches = benches_at(workspace.standings.read(), time.time())
+    for each in (lane, *(track.lane for track in others.values())):
+        benches = {**benches, **never_ready(each, configuration)}
     number = relay.id if relay else 0
-    tries = [made for made in workspace.tries.read() if made.relay_id == number]
+    tries = workspace.tries.read()
     budget = retry_budget(configuration.settings.reliability)
     target = relay.target_iterations if relay else 1
-    fresh = Relay(target, budget, lane, benches=benches)
-    return _answer(resume(fresh, tries), shown_mix(mix), number)
+    fresh = Relay(target, budget, lane, benches=benches, queue=desk is not None, others=others)
+    at = resume(fresh, [made for made in tries if made.relay_id == number])
+    if desk and not at.attempt:
+        at = _with_lap(at, desk, tries, serves_all=mix != ROUTES)
+    return _answer(at, shown_mix(mix), number)
+
+
+def _desk(
+    workspace: Workspace, configuration: Configuration, relay: RelayRecord | None, wanted: Wanted
+) -> Desk | None:
+    if wanted.role and not relay:
+        return None
+    key = data_paths(workspace.root, configuration.settings.data_dir).key
+    desk = find_desk(workspace.root, session_name(key))
+    return desk if relay is None or relay.queue else None
+
+
+def _lane(mix: str, configuration: Configuration, wanted: Wanted, others: dict[str, Track]) -> Lane:
+    """Return the lane that stands for the relay; laps may do without a default one."""
+    has_default = any(name.casefold() == DEFAULT for name in others)
+    if others and not has_default:
+        return next(iter(others.values())).lane
+    return lane_of(mix, configuration, wanted)
+
+
+def _with_lap(at: Relay, desk: Desk, tries: list[TryRecord], *, serves_all: bool) -> Relay:
+    """Stand in the lane that serves the next lap; the relay asks for none where there is none."""
+    lap = desk.peek()
+    if lap is None:
+        return at
+    lanes = [at.lane.name, *at.others]
+    found = route(lap, standing_of(lap.id, tries), lanes, serves_all=serves_all)
+    return replace(change_lanes(at, found.lane), queue=False, lap=lap.id)
 
 
 def _answer(at: Relay, mix: str, relay: int) -> Next:
@@ -67,6 +125,8 @@ def _answer(at: Relay, mix: str, relay: int) -> Next:
     states = [_candidate(at, place, slot) for place in at.lane.slots()]
     if start:
         why = _why(at, after.lane, slot) if not at.attempt else _why_goes_on(at, start)
+    elif any(isinstance(effect, ClaimLap) for effect in effects):
+        why = "no lap can be begun now, see: laps status"
     else:
         why = "; ".join(str(getattr(effect, "why", "")) for effect in effects)
     return Next(
@@ -74,6 +134,7 @@ def _answer(at: Relay, mix: str, relay: int) -> Next:
         mix=mix,
         relay=relay,
         run=start.run if start else at.run + 1,
+        lap=at.lap,
         runner=start.runner.label if start else "",
         why=why,
         candidates=states,

@@ -6,10 +6,12 @@ from pathlib import Path
 from mittelo.config.load import Configuration
 from mittelo.config.schema import Settings
 from mittelo.core.prompts import GENERIC_TASK, RecentLimits, Sources, assemble, assemble_handoff
-from mittelo.core.records import MessageRecord, RelayRecord, TryRecord
+from mittelo.core.records import MessageRecord, Outcome, RelayRecord, TryRecord
 from mittelo.core.relays import StartTry
 from mittelo.errors import UsageError
 from mittelo.harness.base import Harness
+from mittelo.log import warn
+from mittelo.rally.assignment import Assignment
 from mittelo.rally.inbox import Inbox
 from mittelo.rally.roles import role_text
 from mittelo.repo.work import Work
@@ -27,9 +29,14 @@ class PromptMaker:
         self._relay = relay
         self._limits = _recent_limits(settings)
         self._inbox = Inbox(workspace)
-        self._instructions = _read(workspace.paths.instructions)
-        self._role_text = role_text(workspace.paths.agents, relay.role) if relay.role else ""
-        self._task = relay.prompt or _prompt_file(workspace.root, settings) or GENERIC_TASK
+        self._instructions = _instructions(workspace, settings, queue=relay.queue)
+        self._agents = workspace.paths.agents
+        self._role_texts: dict[str, str] = {}
+        self._task = (
+            ""
+            if relay.queue
+            else relay.prompt or _prompt_file(workspace.root, settings) or GENERIC_TASK
+        )
         self._relay_message = self._inbox.serve_relay(relay.id)
         self._run_message: MessageRecord | None = None
 
@@ -38,7 +45,12 @@ class PromptMaker:
         self._run_message = self._inbox.serve_run(self._relay.id, run)
 
     def make(
-        self, start: StartTry, harness: Harness, tries: Sequence[TryRecord], work: Work
+        self,
+        start: StartTry,
+        given: Assignment,
+        harness: Harness,
+        tries: Sequence[TryRecord],
+        work: Work,
     ) -> str:
         """Return the prompt of a try."""
         mine = [made for made in tries if made.relay_id == self._relay.id]
@@ -52,10 +64,10 @@ class PromptMaker:
                 run=start.run,
                 target=self._relay.target_iterations,
                 instructions=self._instructions,
-                role=self._relay.role,
-                role_text=self._role_text,
+                role=given.role,
+                role_text=self._role_text(given.role),
                 leftover=work.leftover,
-                relay_message=self._relay_message.body if self._relay_message else "",
+                relay_message=self._message_for_relay(),
                 run_message=message.body if message else "",
                 run_message_id=message.id if message else 0,
                 previous=_previous(same_run),
@@ -64,8 +76,21 @@ class PromptMaker:
                 resumed=bool(start.session),
                 require_changes=self._relay.require_changes,
                 budget=harness.prompt_limit,
+                lap=given.lap,
+                incomplete=bool(same_run) and same_run[-1].outcome is Outcome.INCOMPLETE,
             )
         )
+
+    def _message_for_relay(self) -> str:
+        """Return what goes with every run; where those work laps, the prompt of the relay too."""
+        message = self._relay_message.body if self._relay_message else ""
+        prompt = self._relay.prompt if self._relay.queue else ""
+        return "\n\n".join(filter(None, [prompt, message]))
+
+    def _role_text(self, role: str) -> str:
+        if role not in self._role_texts:
+            self._role_texts[role] = role_text(self._agents, role) if role else ""
+        return self._role_texts[role]
 
 
 def check_task(text: str, source: str) -> str:
@@ -105,6 +130,23 @@ def check_lane(task: str, names: set[str], configuration: Configuration) -> None
     """Complain of a task that does not fit every harness of a mix."""
     for name in sorted(names):
         check_fits(task, configuration.harnesses[name])
+
+
+def _task(workspace: Workspace, settings: Settings, prompt: str) -> str:
+    return prompt or _prompt_file(workspace.root, settings) or GENERIC_TASK
+
+
+def _instructions(workspace: Workspace, settings: Settings, *, queue: bool) -> str:
+    """Return the project's instructions; for laps, `[laps] instructions_file` takes their place."""
+    own = _read(workspace.paths.instructions)
+    if not queue or not settings.laps.instructions_file:
+        return own
+    path = workspace.root / Path(settings.laps.instructions_file).expanduser()
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").replace("\0", "")
+    except OSError as error:
+        warn(f"{path} cannot be read ({error.strerror}); .rally/instructions.md is used.")
+        return own
 
 
 def _recent_limits(settings: Settings) -> RecentLimits:

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from mittelo.core.clipping import clip, printable
-from mittelo.core.records import TryRecord
+from mittelo.core.lapruns import RECOVERY, recorded_classification
+from mittelo.core.records import Outcome, TryRecord
 from mittelo.core.relays import StartTry
 from mittelo.proc.transcript import tail
+from mittelo.rally.assignment import Assignment
 from mittelo.rally.progress import SUMMARY_BUDGET
 from mittelo.rally.purse import tokens_before
 from mittelo.rally.trying import Ground, Tried, session_log
@@ -13,6 +15,7 @@ from mittelo.repo.work import Result
 from mittelo.repo.workspace import now
 
 SAID_BUDGET = 1000
+TITLE_BUDGET = 300
 MAX_FILES = 50_000
 
 
@@ -34,7 +37,12 @@ def summary_of(ground: Ground, start: StartTry, tried: Tried) -> str:
 
 
 def record_of(
-    ground: Ground, start: StartTry, tried: Tried, result: Result, earlier: Sequence[TryRecord]
+    ground: Ground,
+    given: Assignment,
+    start: StartTry,
+    tried: Tried,
+    result: Result,
+    earlier: Sequence[TryRecord],
 ) -> TryRecord:
     """Return the record of a try that ended; `earlier` are the relay's tries before it."""
     reading = tried.supervised.reading
@@ -51,7 +59,14 @@ def record_of(
         completed=tried.verdict.outcome.succeeded,
         outcome=tried.verdict.outcome,
         cancellation_source=tried.verdict.cancelled_by,
-        role=ground.relay.role,
+        role=given.role,
+        lap_id=given.lap.id if given.lap else "",
+        lap_title=clip(given.lap.line, TITLE_BUDGET) if given.lap else "",
+        assignee=given.lap.assignee if given.lap else "",
+        laps_completed=tried.laps,
+        created_laps=_created(tried),
+        dirty_handoff=bool(given.lap) and result.is_left and _handed_off(tried),
+        classification=_classification(given, tried),
         summary=clip(printable(summary_of(ground, start, tried)), SUMMARY_BUDGET),
         remaining_work=clip("\n".join(_followups(tried)), SUMMARY_BUDGET),
         files_changed=result.files[:MAX_FILES],
@@ -75,6 +90,22 @@ def record_of(
         tokens=used if used.total else None,
         cost_usd=reading.cost,
     )
+
+
+def _handed_off(tried: Tried) -> bool:
+    return tried.verdict.outcome is Outcome.HANDOFF_REQUESTED
+
+
+def _created(tried: Tried) -> list[str]:
+    handoff = tried.progress.handoff if tried.progress else None
+    return handoff.created_lap_ids if handoff else []
+
+
+def _classification(given: Assignment, tried: Tried) -> str:
+    """Return what a recovery run found."""
+    if given.role != RECOVERY or not tried.progress:
+        return ""
+    return recorded_classification(tried.progress.classification)
 
 
 def _followups(tried: Tried) -> list[str]:

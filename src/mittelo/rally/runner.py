@@ -4,20 +4,24 @@ import time
 
 from msgspec.structs import replace
 
-from mittelo.core.budgets import by_runner, total
 from mittelo.core.clipping import one_line
-from mittelo.core.faults import Category, Evidence, Source
+from mittelo.core.faults import Evidence, Source
+from mittelo.core.lapruns import Classification
 from mittelo.core.notices import SHORTEST_WAIT, Happening
 from mittelo.core.records import Outcome, TryRecord
 from mittelo.core.relays import (
+    RUN_ENDERS,
     BenchesRead,
     BudgetSpent,
+    ClaimLap,
     Effect,
     End,
     Ending,
     EndRun,
     Event,
     Hold,
+    LapGone,
+    QueueBroken,
     Relay,
     Resumed,
     RunBudgetSpent,
@@ -28,24 +32,25 @@ from mittelo.core.relays import (
     Wait,
     WaitOver,
     decision,
-    mark,
     step,
 )
-from mittelo.core.routes import Key
+from mittelo.core.resuming import mark
 from mittelo.core.standings import Bench, Benches, benches_at, earliest_return
-from mittelo.core.tries import Stop
 from mittelo.core.verdicts import Verdict
 from mittelo.files import write_whole
 from mittelo.log import warn
+from mittelo.rally.assignment import Assignment
+from mittelo.rally.closing import close, tell
 from mittelo.rally.inbox import Inbox
+from mittelo.rally.lapwork import LapWork
 from mittelo.rally.pausing import hold
 from mittelo.rally.progress import record_unfinalized
 from mittelo.rally.prompting import PromptMaker
 from mittelo.rally.recording import record_of, summary_of
 from mittelo.rally.roster import everyone
-from mittelo.rally.standing import Failed, call_back, recover, suffer
+from mittelo.rally.standing import Failed, call_back, in_a_row, recover, suffer
 from mittelo.rally.trying import Ground, Tried, carry_out, run_name
-from mittelo.rally.view import duration, spending, tally
+from mittelo.rally.view import duration
 from mittelo.repo.work import Result
 from mittelo.repo.workspace import instant, now
 
@@ -62,6 +67,8 @@ class Runner:
         known = [made.id for made in ground.workspace.tries.read()]
         self._next_id = 1 + max([*known, ground.data.last_transcript()], default=0)
         self._prompts = PromptMaker(ground.workspace, ground.configuration.settings, ground.relay)
+        self._work = LapWork(ground, state, tries) if ground.desk else None
+        self._given = Assignment(ground.relay.role)
         self._run = 0
         self._never_ready = dict(state.benches)
         self._told_of_wait = False
@@ -76,15 +83,18 @@ class Runner:
                     case EndRun():
                         self._end_run(effect)
                     case End():
-                        self._end(effect, time.monotonic() - clock)
+                        self._end(effect)
+                        close(self._ground, effect, self._state, self._tries, self._made, clock)
                         return effect
                     case StartTry() if not self._ground.orders.stop:
                         effects = self._begin_try(effect)
+                    case ClaimLap() if not self._ground.orders.stop:
+                        effects = self._claim_lap()
                     case Wait() if not self._ground.orders.stop:
                         effects = self._wait(effect)
                     case Hold() if not self._ground.orders.stop:
                         effects = self._hold()
-                    case StartTry() | Wait() | Hold():
+                    case StartTry() | ClaimLap() | Wait() | Hold():
                         effects = self._feed(StopAsked())
 
     def _feed(self, event: Event) -> list[Effect]:
@@ -107,7 +117,27 @@ class Runner:
             return self._feed(BudgetSpent(why))
         if why := self._ground.purse.run_is_out(start.run):
             return self._give_run_up(why)
+        if self._work and (trouble := self._work.keep(self._state.lap)):
+            return self._lose_lap(trouble)
         return self._try(start)
+
+    def _claim_lap(self) -> list[Effect]:
+        """Take the lap of a new run."""
+        if self._work is None:
+            raise RuntimeError("a relay without a queue asks for a lap")
+        taken = self._work.take()
+        for word in self._work.notes():
+            self._ground.log.say(word)
+            self._ground.view.say(f"      {one_line(word, 300)}", "yellow")
+        if why := self._work.needs_user:
+            self._tell(Happening.NEEDS_USER, why)
+        return self._feed(taken)
+
+    def _lose_lap(self, trouble: LapGone | QueueBroken) -> list[Effect]:
+        """End the run of a lap that was finished, removed or taken by others between its tries."""
+        self._ground.log.say(trouble.why)
+        self._forget_active_try(over=True)
+        return self._feed(trouble)
 
     def _give_run_up(self, why: str) -> list[Effect]:
         """End a run before a further try of it."""
@@ -119,31 +149,33 @@ class Runner:
     def _try(self, start: StartTry) -> list[Effect]:
         ground = self._ground
         self._told_of_wait = False
+        if self._work:
+            self._given = self._work.given
         if start.run != self._run:
             self._begin_run(start)
         harness = ground.configuration.harnesses[start.runner.harness]
-        prompt = self._prompts.make(start, harness, self._tries, ground.work)
+        prompt = self._prompts.make(start, self._given, harness, self._tries, ground.work)
         ground.workspace.paths.state.mkdir(parents=True, exist_ok=True)
         write_whole(ground.workspace.paths.current_task, prompt.encode())
         session = f", resuming session {start.session}" if start.session else ""
         what = f"run {start.run} attempt {start.attempt} with {start.runner.label}{session}"
         ground.log.say(f"try {self._next_id}: {what}")
         began_at = mark(self._state)
-        tried = carry_out(ground, start, self._next_id, prompt, began_at)
+        tried = carry_out(ground, self._given, start, self._next_id, prompt, began_at)
         self._bring_back_records()
         tried, result = self._settle_work(start, tried)
         verdict, tree = tried.verdict, ""
         if not (verdict.outcome.succeeded or verdict.outcome.open_ended):
             tree = ground.work.fingerprint()
         self._settle_standing(start, verdict)
-        made = record_of(ground, start, tried, result, self._tries)
+        made = record_of(ground, self._given, start, tried, result, self._tries)
         ground.purse.add(made)
         ended = TryEnded(
             outcome=verdict.outcome,
             session=tried.supervised.reading.session if harness.resumes else "",
             spoke=tried.supervised.reading.spoke,
             retryable=verdict.retryable,
-            stuck=result.stuck,
+            stuck=result.stuck or verdict.stuck,
             reason=verdict.reason,
             category=verdict.evidence.category if verdict.evidence else None,
             tree=tree,
@@ -159,9 +191,9 @@ class Runner:
     def _settle_standing(self, start: StartTry, verdict: Verdict) -> None:
         """Let those sit out whom a failure concerns; call back who did well."""
         ground, evidence, key = self._ground, verdict.evidence, start.runner.key
-        if verdict.outcome.succeeded:
-            recover(ground.workspace, key)
-        if evidence is None or verdict.outcome.succeeded:
+        if evidence is None:
+            if verdict.outcome.succeeded:
+                recover(ground.workspace, key)
             return
         ground.log.say(_told(evidence))
         if evidence.category.is_final:
@@ -169,22 +201,11 @@ class Runner:
             self._never_ready[key] = Bench(why, for_good=True)
         if evidence.source is Source.OURSELVES and not verdict.retryable:
             return
-        failed = Failed(key, evidence, self._in_a_row(key, evidence))
+        failed = Failed(key, evidence, in_a_row(self._tries, key, evidence))
         runners = [*self._state.lane.everyone, *everyone(ground.configuration)]
         if said := suffer(ground.workspace, ground.configuration, runners, failed):
             ground.log.say(said)
             ground.view.say(f"      {one_line(said, 300)}", "yellow")
-
-    def _in_a_row(self, key: Key, evidence: Evidence) -> int:
-        """Return how many failures of the infrastructure a runner had in a row, with this one."""
-        count = int(evidence.category.is_infra)
-        for made in reversed(self._tries):
-            if (made.agent_type, made.model) != key:
-                continue
-            if not (count and made.category and Category(made.category).is_infra):
-                break
-            count += 1
-        return count
 
     def _hold(self) -> list[Effect]:
         """Wait until the user lets the relay go on, or stops it."""
@@ -197,8 +218,13 @@ class Runner:
         committed = any(t.run_id == start.run and t.commit_hash for t in self._tries)
         ground.work.begin_run(run_name(ground.relay.id, start.run), committed=committed)
         self._prompts.begin_run(start.run)
-        index = min(self._state.done + 1, self._state.target)
-        ground.view.run_began(index, self._state.target, start.runner.label, ground.relay.role)
+        given, runner = self._given, start.runner.label
+        if self._work and given.lap:
+            ground.log.say(f"run {start.run} works lap {given.lap.id}, role {given.role or '-'}")
+            ground.view.lap_began(runner, given.role, given.lap.line, self._work.count())
+        else:
+            index = min(self._state.done + 1, self._state.target)
+            ground.view.run_began(index, self._state.target, runner, given.role)
 
     def _bring_back_records(self) -> None:
         """Undo what an agent's `git clean -x` did to the records."""
@@ -208,7 +234,7 @@ class Runner:
     def _settle_work(self, start: StartTry, tried: Tried) -> tuple[Tried, Result]:
         """Commit the work of a try; one that cannot be committed is no success."""
         ground, outcome = self._ground, tried.verdict.outcome
-        if outcome.open_ended:
+        if self._leaves_changes(outcome):
             return tried, ground.work.leave()
         if outcome.succeeded:
             said = summary_of(ground, start, tried)
@@ -224,11 +250,19 @@ class Runner:
             tried = replace(tried, verdict=verdict)
         return tried, result
 
+    def _leaves_changes(self, outcome: Outcome) -> bool:
+        """Tell whether a try's changes stay as they are: those to a lap, until that is done."""
+        if outcome.open_ended:
+            return True
+        return self._given.lap is not None and outcome is not Outcome.COMPLETED
+
     def _put_on_record(self, made: TryRecord, tried: Tried, *, run_ends: bool) -> None:
         workspace, outcome = self._ground.workspace, made.outcome
-        skipped = made.cancellation_source == Stop.SKIP
+        skipped = made.cancellation_source in RUN_ENDERS
         over = run_ends and (skipped or not outcome.open_ended)
-        if over and not outcome.succeeded:
+        if over and self._given.lap and outcome is not Outcome.COMPLETED and not skipped:
+            self._ground.work.owe()
+        if over and (self._given.lap or not outcome.succeeded):
             record_unfinalized(workspace, workspace.run_state(), made.summary)
         workspace.tries.append(made)
         self._tries.append(made)
@@ -258,22 +292,53 @@ class Runner:
             f"tool_calls={made.tool_calls} commit={made.commit_hash or '-'} "
             f"session={made.session_id or '-'} decided={made.decided or '-'}"
         )
+        if made.lap_id:
+            log.say(
+                f"try {made.id} lap_id={made.lap_id} assignee={made.assignee or '-'} "
+                f"recorded_laps={','.join(made.laps_completed) or '-'} "
+                f"reopened={','.join(tried.reopened) or '-'}"
+            )
         if tried.supervised.left:
             log.say(f"ended what the agent left behind: {', '.join(tried.supervised.left)}")
         if tried.supervised.dropped_lines:
             log.say(f"{tried.supervised.dropped_lines} overlong lines of its output were not read")
 
     def _end_run(self, ended: EndRun) -> None:
-        ground, last = self._ground, self._tries[-1]
+        ground, last = self._ground, next(reversed(self._tries), None)
         if ended.why:
             ground.log.say(f"run {ended.run} is given up: {ended.why}")
+        if last and last.run_id == ended.run:
+            self._tell_of_run(last)
+        if self._work:
+            self._work.release()
+        ground.relay.completed_iterations = self._state.done
+        self.save_relay()
+
+    def _tell_of_run(self, last: TryRecord) -> None:
+        """Show how a run ended, by its last try."""
+        ground = self._ground
         repository = ground.workspace.repository
         title = repository.subject(last.commit_hash) if repository and last.commit_hash else ""
         seconds = time.monotonic() - self._began_run
         ground.view.run_ended(last, self._state.retry_budget, seconds, title)
         if last.outcome.succeeded:
             Inbox(ground.workspace).settle_run(ground.relay, last.run_id)
-        ground.relay.completed_iterations = self._state.done
+        if last.classification == Classification.NEEDS_USER:
+            said = one_line(last.summary, 300)
+            self._tell(Happening.NEEDS_USER, f"lap {last.lap_id}: {said}")
+
+    def _end(self, end: End) -> None:
+        """Bring the records to their last state."""
+        ground = self._ground
+        if self._work:
+            self._work.release()
+        if trouble := ground.work.commit_records():
+            ground.view.say(f"  {one_line(trouble, 300)}", "yellow")
+        if end.how is not Ending.STOPPED:
+            ground.relay.ended_at, ground.relay.ended_how = now(), end.how
+            ground.relay.ended_why = end.why
+            if end.how is Ending.COMPLETE:
+                Inbox(ground.workspace).settle_relay(ground.relay)
         self.save_relay()
 
     def save_relay(self) -> None:
@@ -290,16 +355,15 @@ class Runner:
         """Wait, showing what for and how long; a stop ends it, and so does a bench that ends."""
         if why := self._ground.purse.relay_is_out(self._state.run, time.time() + wait.seconds):
             return self._feed(BudgetSpent(why))
-        self._tell_of_wait(wait)
-        ground, length, shown = self._ground, duration(wait.seconds), wait.why
-        if wait.until is None:
-            ground.log.say(f"waiting {length}: {shown}")
-        else:
+        ground, shown = self._ground, wait.why
+        if wait.until is not None:
             shown = f"all agents paused: {shown}"
-            ground.log.say(
-                f"relay {ground.relay.id} all agents paused, waiting {length}: {wait.why}"
-            )
-        ground.view.wait_began(shown, wait.seconds)
+        if not (wait.for_user and self._told_of_wait):
+            relay = f"relay {ground.relay.id} " if wait.until is not None else ""
+            all_ = "all agents paused, " if wait.until is not None else ""
+            ground.log.say(f"{relay}{all_}waiting {duration(wait.seconds)}: {wait.why}")
+            ground.view.wait_began(shown, wait.seconds)
+        self._tell_of_wait(wait)
         deadline = time.monotonic() + wait.seconds
         while not (ground.orders.stop or self._comes_back(wait) or self._is_skipped(wait)):
             left = deadline - time.monotonic() if wait.until is None else wait.until - time.time()
@@ -315,7 +379,8 @@ class Runner:
 
     def _tell_of_wait(self, wait: Wait) -> None:
         """Tell others, once until the next try, that all sit out for long."""
-        if wait.until is None or wait.seconds <= SHORTEST_WAIT or self._told_of_wait:
+        brief = wait.until is None or wait.seconds <= SHORTEST_WAIT
+        if (brief and not wait.for_user) or self._told_of_wait:
             return
         self._told_of_wait = True
         lane, benches = self._state.lane.everyone, self._state.benches
@@ -323,9 +388,7 @@ class Runner:
         self._tell(Happening.WAITING, wait.why, until)
 
     def _tell(self, event: Happening, why: str, until: float | None = None) -> None:
-        """Tell others what the relay came to."""
-        runner = self._state.runner.label if self._state.runner else ""
-        self._ground.notifier.tell(event, why, total(self._tries), runner=runner, until=until)
+        tell(self._ground, self._state, self._tries, event, why, until)
 
     def _is_skipped(self, wait: Wait) -> bool:
         """Tell whether the user cut a wait short; whoever sits out is called back then."""
@@ -336,50 +399,10 @@ class Runner:
         return True
 
     def _comes_back(self, wait: Wait) -> bool:
-        """Tell whether somebody's standing changed while all sit out."""
+        """Tell whether what is waited for has come: a standing changed, a lap may be begun."""
+        if wait.for_user:
+            return self._work is not None and self._work.has_next()
         return wait.until is not None and self._benches() != self._state.benches
-
-    def _end(self, end: End, seconds: float) -> None:
-        ground = self._ground
-        if trouble := ground.work.commit_records():
-            ground.view.say(f"  {one_line(trouble, 300)}", "yellow")
-        if end.how is not Ending.STOPPED:
-            ground.relay.ended_at, ground.relay.ended_how = now(), end.how
-            ground.relay.ended_why = end.why
-            if end.how is Ending.COMPLETE:
-                Inbox(ground.workspace).settle_relay(ground.relay)
-        self.save_relay()
-        ground.log.say(f"relay {ground.relay.id} {end.how}: {end.why or 'target reached'}")
-        runs = tally(self._made)
-        if end.how is Ending.STOPPED and self._state.attempt and self._state.run in runs:
-            runs[self._state.run] = Outcome.CANCELLED
-        ground.view.relay_ended(end, runs, seconds, spending(self._made))
-        self._say_spending()
-        self._tell(self._happening(end), ground.orders.stop or end.why)
-        if end.how is not Ending.COMPLETE:
-            ground.view.say("  go on with: rally start --resume", "dim")
-        for made in self._made[-1:]:
-            log = ", git log" if ground.workspace.repository else ""
-            ground.view.say(f"  see: rally status, rally tail --try {made.id}{log}", "dim")
-
-    def _say_spending(self) -> None:
-        """Tell what each runner used in the whole relay, and how it stands with the budgets."""
-        view, used = self._ground.view, by_runner(self._tries)
-        if used:
-            all_ = "; ".join(f"{runner}: {amount}" for runner, amount in used.items())
-            view.say(f"  spent by {all_}", "dim")
-        run = self._tries[-1].run_id if self._tries else 0
-        if known := self._ground.purse.balances(run):
-            view.say(f"  budgets: {', '.join(map(str, known))}", "dim")
-
-    def _happening(self, end: End) -> Happening:
-        match end.how:
-            case Ending.COMPLETE:
-                return Happening.DONE
-            case Ending.FAILED:
-                return Happening.FAILED
-            case Ending.STOPPED:
-                return Happening.BUDGET if self._ground.purse.stopped_by else Happening.STOPPED
 
 
 def _told(evidence: Evidence) -> str:

@@ -1,12 +1,13 @@
 """Send a runner to the bench, or call it back; every relay here keeps to it."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
 from mittelo.config.load import Configuration
-from mittelo.core.faults import Evidence
+from mittelo.core.faults import Category, Evidence
+from mittelo.core.records import TryRecord
 from mittelo.core.routes import Key
 from mittelo.core.standings import Happened, StandingRecord, benches_at, consequence
 from mittelo.log import warn
@@ -50,6 +51,18 @@ def call_everybody_back(workspace: Workspace) -> None:
             workspace.standings.rewrite(kept)
         else:
             workspace.paths.standings.unlink(missing_ok=True)
+
+
+def in_a_row(tries: Sequence[TryRecord], key: Key, evidence: Evidence) -> int:
+    """Return how many failures of the infrastructure a runner had in a row, with this one."""
+    count = int(evidence.category.is_infra)
+    for made in reversed(tries):
+        if (made.agent_type, made.model) != key:
+            continue
+        if not (count and made.category and Category(made.category).is_infra):
+            break
+        count += 1
+    return count
 
 
 def suffer(

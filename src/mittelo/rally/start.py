@@ -10,16 +10,20 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from mittelo.config.findings import Gravity
-from mittelo.config.limits import budgets, retry_budget
+from mittelo.config.limits import budgets, retry_budget, timeouts
 from mittelo.config.load import Configuration, load_configuration
 from mittelo.config.paths import DataPaths, data_paths
 from mittelo.core.budgets import Amount, Balance, Scope
+from mittelo.core.claims import HOLD_SECONDS
 from mittelo.core.records import RelayRecord, TryRecord
-from mittelo.core.relays import End, Ending, Relay, resume
-from mittelo.core.routes import Lane
+from mittelo.core.relays import End, Ending, Relay
+from mittelo.core.resuming import resume
 from mittelo.errors import MitteloError, UsageError
 from mittelo.log import warn
+from mittelo.rally.desk import Desk, find_desk, session_name
+from mittelo.rally.hooks import install_hooks
 from mittelo.rally.keyboard import Keyboard
+from mittelo.rally.lanes import harnesses_of, ready_lanes, relay_lanes
 from mittelo.rally.mailbox import Mailbox
 from mittelo.rally.notifying import Notifier
 from mittelo.rally.orders import Orders
@@ -30,12 +34,8 @@ from mittelo.rally.relaylog import RelayLog
 from mittelo.rally.roles import require_role
 from mittelo.rally.rolesetup import update_roles
 from mittelo.rally.roster import (
-    ROUTES,
     Wanted,
     lane_of,
-    never_ready,
-    require_somebody,
-    route_lanes,
     shown_mix,
     stored_mix,
 )
@@ -49,6 +49,9 @@ from mittelo.repo.work import Work
 from mittelo.repo.workspace import Workspace, now
 
 FREE_ITERATIONS = 50
+UNTIL_EMPTY = 10_000
+SPARE_SECONDS = 3600.0
+"""A claim holds so much longer than a run may take."""
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -62,6 +65,17 @@ class Wish(Struct, frozen=True, kw_only=True):
     new: bool = False
     resume: bool = False
     require_changes: bool | None = None
+    laps: bool = True
+
+
+class World(Struct, frozen=True):
+    """What a relay runs in, and the queue that it works, if any."""
+
+    workspace: Workspace
+    configuration: Configuration
+    data: DataPaths
+    relay: RelayRecord
+    desk: Desk | None
 
 
 class Asker(Struct, frozen=True):
@@ -69,7 +83,7 @@ class Asker(Struct, frozen=True):
 
     resume: Callable[[RelayRecord], bool]
     keep_mix: Callable[[RelayRecord, str], bool]
-    go_on: Callable[[], bool]
+    go_on: Callable[[str], bool]
 
 
 def start_relay(workspace: Workspace, wish: Wish, asker: Asker, console: Console) -> End:
@@ -97,61 +111,73 @@ def start_relay(workspace: Workspace, wish: Wish, asker: Asker, console: Console
         if old is None and (wish.new or over):
             call_everybody_back(workspace)
         relay = old or _created(workspace, wish, configuration)
-        lane = _lane(relay, configuration, asker)
-        benches = never_ready(lane, configuration)
-        require_somebody(lane, benches, configuration)
-        check_lane(relay.prompt, {harness for harness, _ in lane.everyone}, configuration)
+        desk = _desk(workspace, relay, data, configuration)
+        lane, others = relay_lanes(relay, configuration, asker.go_on)
+        benches = ready_lanes(lane, others, configuration)
+        check_lane(relay.prompt, harnesses_of(lane, others), configuration)
         _close(workspace, over)
         ignore_state(workspace)
+        if desk and install_hooks(workspace, desk.place.folder):
+            warn(f"Installed rally hooks in {desk.place.folder / 'hooks.json'}")
         tries = [made for made in workspace.tries.read() if made.relay_id == relay.id]
         budget = retry_budget(configuration.settings.reliability)
-        fresh = Relay(relay.target_iterations, budget, lane, benches=benches)
-        return _run(workspace, configuration, data, relay, resume(fresh, tries), tries, console)
+        fresh = Relay(
+            relay.target_iterations,
+            budget,
+            lane,
+            benches=benches,
+            queue=desk is not None,
+            others=others,
+        )
+        world = World(workspace, configuration, data, relay, desk)
+        return _run(world, resume(fresh, tries), tries, console)
 
 
-def _lane(relay: RelayRecord, configuration: Configuration, asker: Asker) -> Lane:
-    """Return the lane of a relay; where other routes are broken, ask before it runs."""
-    wanted = Wanted(relay.role, relay.effort)
-    if relay.agent_mix != ROUTES or not configuration.settings.routes:
-        return lane_of(relay.agent_mix, configuration, wanted)
-    lanes, broken = route_lanes(configuration, wanted)
-    if broken and not lanes:
-        raise next(iter(broken.values()))
-    lane = lane_of(relay.agent_mix, configuration, wanted)
-    for error in broken.values():
-        warn(f"{error.what} {error.todo}".rstrip())
-    if broken and not asker.go_on():
-        raise MitteloError("aborted.", "Mend the routes, then check: rally routes check")
-    return lane
+def _desk(
+    workspace: Workspace, relay: RelayRecord, data: DataPaths, configuration: Configuration
+) -> Desk | None:
+    """Return the queue that a relay works; its session is the same whenever it is resumed."""
+    if not relay.queue:
+        return None
+    allowed, _ = timeouts(configuration.settings.reliability)
+    hold = max(HOLD_SECONDS, allowed.run + allowed.handoff + SPARE_SECONDS)
+    desk = find_desk(workspace.root, session_name(data.key), hold)
+    if desk is None:
+        raise MitteloError(
+            f"Relay {relay.id} works a queue, and there is no .laps/laps.json any more.",
+            "Bring it back (git checkout .laps/laps.json, laps doctor), or start with --new.",
+        )
+    return desk
 
 
-def _run(
-    workspace: Workspace,
-    configuration: Configuration,
-    data: DataPaths,
-    relay: RelayRecord,
-    state: Relay,
-    tries: list[TryRecord],
-    console: Console,
-) -> End:
-    log = RelayLog(data.relay_log(relay.id))
+def _run(world: World, state: Relay, tries: list[TryRecord], console: Console) -> End:
+    workspace, relay, settings = world.workspace, world.relay, world.configuration.settings
+    log = RelayLog(world.data.relay_log(relay.id))
     log.say(f"relay {relay.id} target={relay.target_iterations} mix={relay.agent_mix}")
     orders = Orders()
     keyboard = Keyboard(orders, sys.stdin if console.is_terminal else None)
     view = View(console, keyboard)
     mail = Mailbox(workspace).delivering(workspace.holder(), orders)
-    settings = configuration.settings
     limits = budgets(settings.budget)
     counted = tries if limits[Scope.DAY] == Amount() else workspace.tries.read()
     purse = Purse(limits, counted, relay.id)
     notifier = Notifier(settings.notify, workspace, relay, log)
     with notifier.lasting(), orders.listening(), mail, keyboard.reading():
-        work = Work(workspace)
         ground = Ground(
-            workspace, configuration, data, relay, work, log, view, orders, purse, notifier
+            workspace=workspace,
+            configuration=world.configuration,
+            data=world.data,
+            relay=relay,
+            work=Work(workspace),
+            log=log,
+            view=view,
+            orders=orders,
+            purse=purse,
+            notifier=notifier,
+            desk=world.desk,
         )
         runner = Runner(ground, state, tries)
-        _greet(view, workspace, relay, resumed=bool(tries))
+        _greet(view, workspace, relay, world.desk, resumed=bool(tries))
         runner.save_relay()
         end = runner.run()
     if purse.stopped_by:
@@ -168,11 +194,18 @@ def _out_of_budget(end: End, budget: Balance) -> MitteloError:
     )
 
 
-def _greet(view: View, workspace: Workspace, relay: RelayRecord, *, resumed: bool) -> None:
+def _greet(
+    view: View, workspace: Workspace, relay: RelayRecord, desk: Desk | None, *, resumed: bool
+) -> None:
     done = f"{relay.completed_iterations} of " if resumed else ""
     how = " done" if resumed else ""
     runs = counted(relay.target_iterations, "run")
+    if desk and relay.target_iterations >= UNTIL_EMPTY:
+        runs, done, how = "until the queue is empty", "", ""
     view.say(f"relay {relay.id}: {done}{runs}{how}, with {shown_mix(relay.agent_mix)}")
+    if desk:
+        count = desk.count()
+        view.say(f"  {counted(count.total - count.done, 'lap')} to do, {count.done} done", "dim")
     git = workspace.repository
     if not git:
         view.say("  not a git repository: nothing is committed, changes are not judged", "yellow")
@@ -267,10 +300,14 @@ def _close(workspace: Workspace, relays: list[RelayRecord]) -> None:
 
 def _created(workspace: Workspace, wish: Wish, configuration: Configuration) -> RelayRecord:
     settings = configuration.settings
+    queue = wish.laps and find_desk(workspace.root, "") is not None
     target = wish.iterations if wish.iterations is not None else settings.defaults.iterations
     if wish.iterations is None and target <= 0:
-        target = FREE_ITERATIONS
-        warn(f"no --iterations given: the relay makes up to {target} runs.")
+        target = UNTIL_EMPTY if queue else FREE_ITERATIONS
+        if not queue:
+            warn(f"no --iterations given: the relay makes up to {target} runs.")
+    if queue and wish.prompt:
+        warn("the runs work the laps of .laps; your prompt goes with each (--no-laps: instead).")
     required = wish.require_changes
     return RelayRecord(
         id=_next_relay(workspace),
@@ -281,6 +318,7 @@ def _created(workspace: Workspace, wish: Wish, configuration: Configuration) -> 
         role=wish.role,
         effort=wish.effort,
         require_changes=settings.free_run.require_changes if required is None else required,
+        queue=queue,
         started_at=now(),
     )
 

@@ -18,6 +18,7 @@ from mittelo.core.budgets import (
 from mittelo.core.records import RelayRecord, TryRecord
 from mittelo.core.signs import Tokens
 from mittelo.core.standings import benches_at
+from mittelo.rally.desk import Count, find_desk
 from mittelo.rally.inbox import PENDING
 from mittelo.repo.workspace import Holder, Workspace, instant
 
@@ -35,6 +36,8 @@ class ActiveTry(Struct):
     session: str
     started_at: str
     log_path: str
+    lap: str = ""
+    lap_title: str = ""
 
 
 class Spending(Struct):
@@ -58,7 +61,8 @@ class SittingOut(Struct):
 class Status(Struct):
     """The newest relay, who runs it, its last tries, who sits out, and what waits in the inbox.
 
-    `budgets` are those that are set, of its newest run, of itself, and of this day.
+    `budgets` are those that are set, of its newest run, of itself, and of this day; `laps` tells
+    how far the queue is, if there is one.
     """
 
     workspace: str
@@ -71,6 +75,7 @@ class Status(Struct):
     budgets: list[Balance]
     benched: list[SittingOut]
     pending_messages: int
+    laps: Count | None = None
 
 
 def collect(workspace: Workspace, limits: Amounts) -> Status:
@@ -91,7 +96,13 @@ def collect(workspace: Workspace, limits: Amounts) -> Status:
         budgets=_balances(workspace, limits, tries, number),
         benched=_benched(workspace),
         pending_messages=sum(m.status == PENDING for m in workspace.messages.read()),
+        laps=_laps(workspace),
     )
+
+
+def _laps(workspace: Workspace) -> Count | None:
+    desk = find_desk(workspace.root, "")
+    return desk.count() if desk else None
 
 
 def _balances(
@@ -119,6 +130,8 @@ def _active(workspace: Workspace) -> ActiveTry | None:
         session=state.session_id,
         started_at=state.active_started_at,
         log_path=state.active_log_path,
+        lap=state.pinned_lap_id,
+        lap_title=state.pinned_lap_title,
     )
 
 

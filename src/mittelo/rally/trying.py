@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from mittelo.config.limits import retry_budget, stall_threshold, timeouts
+from mittelo.config.limits import patience, retry_budget, timeouts
 from mittelo.config.load import Configuration, environment
 from mittelo.config.paths import DataPaths
 from mittelo.config.zone import local_zone
+from mittelo.core.lapruns import LapFacts, judge_lap
 from mittelo.core.records import LaneMark, RelayRecord, RunState, SummaryRecord
 from mittelo.core.relays import StartTry
 from mittelo.core.signs import Erred
-from mittelo.core.stalls import Patience
 from mittelo.core.tries import Limits, Stop, StopAsked
 from mittelo.core.verdicts import Facts, Verdict, judge, judge_handoff, without_handoff
 from mittelo.files import write_whole
@@ -28,6 +29,8 @@ from mittelo.proc.keeper import MARKER
 from mittelo.proc.placing import placed
 from mittelo.proc.supervise import Supervised, Supervisor, Watched
 from mittelo.proc.transcript import tail
+from mittelo.rally.assignment import Assignment
+from mittelo.rally.desk import Desk
 from mittelo.rally.notifying import Notifier
 from mittelo.rally.orders import Orders
 from mittelo.rally.purse import Meter, Purse
@@ -53,10 +56,14 @@ class Ground(Struct, frozen=True):
     orders: Orders
     purse: Purse
     notifier: Notifier
+    desk: Desk | None = None
 
 
 class Tried(Struct, frozen=True):
-    """A try that is over: its verdict, and the facts that go on record."""
+    """A try that is over: its verdict, and the facts that go on record.
+
+    `laps` are those that its agent finished, `reopened` those of them that it was not to finish.
+    """
 
     try_id: int
     verdict: Verdict
@@ -65,6 +72,8 @@ class Tried(Struct, frozen=True):
     began_at: float
     seconds: float
     progress: SummaryRecord | None
+    laps: list[str] = []
+    reopened: list[str] = []
 
 
 def run_name(relay: int, run: int) -> str:
@@ -78,7 +87,12 @@ def mark_of(data: DataPaths, try_id: int) -> str:
 
 
 def carry_out(
-    ground: Ground, start: StartTry, try_id: int, prompt: str, mark: LaneMark | None
+    ground: Ground,
+    given: Assignment,
+    start: StartTry,
+    try_id: int,
+    prompt: str,
+    mark: LaneMark | None,
 ) -> Tried:
     """Run one agent and judge what came of it."""
     harness = ground.configuration.harnesses[start.runner.harness]
@@ -98,11 +112,14 @@ def carry_out(
         active_head=ground.work.begin_try(),
         active_log_path=str(ground.data.transcript(try_id)),
         active_effort=start.runner.effort,
-        active_role=ground.relay.role,
+        active_role=given.role,
         active_mark=mark,
         active_started_at=began,
     )
-    _save(ground.workspace, state)
+    if given.lap and ground.desk:
+        state.pinned_lap_id, state.pinned_lap_title = given.lap.id, given.lap.line
+        state.pinned_assignee, state.laps_session = given.lap.assignee, ground.desk.session
+    _begin(ground.workspace, state)
     meter = ground.purse.meter(harness, start)
     supervised = _supervise(ground, start, try_id, prompt, state, meter)
     entries = _finalized(ground.workspace, run)
@@ -115,11 +132,52 @@ def carry_out(
     )
     logged = tuple(_logged(harness, supervised, _kept_log(ground.data, try_id), window))
     facts = _facts(ground, harness, supervised, progress, meter.why, logged)
-    verdict = judge_handoff(facts) if start.handoff_only else judge(facts)
+    lap = _lap_facts(ground, given, supervised, progress)
+    verdict = _judge(facts, lap, handoff_only=start.handoff_only)
     session = supervised.reading.session
     verdict = without_handoff(verdict, resumes=harness.resumes, session=session)
-    seconds = time.monotonic() - clock
-    return Tried(try_id, verdict, supervised, began, began_at, seconds, progress)
+    return Tried(
+        try_id,
+        verdict,
+        supervised,
+        began,
+        began_at,
+        time.monotonic() - clock,
+        progress,
+        laps=[*lap.finished] if lap else [],
+        reopened=_reopen(ground, lap, verdict),
+    )
+
+
+def _judge(facts: Facts, lap: LapFacts | None, *, handoff_only: bool) -> Verdict:
+    verdict = judge_lap(facts, lap) if lap else judge(facts)
+    if not handoff_only or (lap and (verdict.outcome.succeeded or lap.broken)):
+        return verdict
+    return judge_handoff(facts)
+
+
+def _lap_facts(
+    ground: Ground, given: Assignment, supervised: Supervised, progress: SummaryRecord | None
+) -> LapFacts | None:
+    if not given.lap or not ground.desk:
+        return None
+    state = ground.workspace.run_state()
+    said = progress.summary if progress else supervised.answer
+    facts = ground.desk.facts(given.lap.id, state.recorded_laps)
+    return replace(facts, handoff_begun=state.handoff_state == 1, said=said)
+
+
+def _reopen(ground: Ground, lap: LapFacts | None, verdict: Verdict) -> list[str]:
+    """Open the laps again that an agent finished though it was not to work on them."""
+    if not lap or not ground.desk or lap.broken or not lap.others or verdict.outcome.open_ended:
+        return []
+    reopened = ground.desk.reopen(lap.others)
+    workspace = ground.workspace
+    with workspace.changing():
+        state = workspace.run_state()
+        state.recorded_laps = [done for done in state.recorded_laps if done not in lap.others]
+        workspace.save_run_state(state)
+    return reopened
 
 
 def _supervise(
@@ -142,9 +200,7 @@ def _supervise(
     command = harness.command(job)
     asked = ground.configuration.settings.reliability
     seconds, timeout = _time_left(ground, start)
-    limits = Limits(
-        try_seconds=seconds, timeout=timeout, patience=Patience(float(stall_threshold(asked)))
-    )
+    limits = Limits(try_seconds=seconds, timeout=timeout, patience=patience(asked))
     budget = retry_budget(asked)
     try:
         scratch.mkdir(parents=True, exist_ok=True)
@@ -186,6 +242,7 @@ def _launch(ground: Ground, command: Command, try_id: int) -> Launch:
         write_whole(given, command.stdin.encode(), mode=0o600)
     env = environment() | command.env | {MARKER: mark_of(ground.data, try_id)}
     env[WORKSPACE_VARIABLE] = str(ground.workspace.root)
+    env |= ground.desk.env if ground.desk else {}
     env["PATH"] = f"{ground.data.tools}{os.pathsep}{env.get('PATH', os.defpath)}"
     return Launch(
         argv=command.argv,
@@ -207,7 +264,7 @@ def _watcher(
         nonlocal logged
         if watched.reading.session not in {"", state.session_id}:
             state.session_id = watched.reading.session
-            _save(ground.workspace, state)
+            _note_session(ground.workspace, state)
         if watched.frozen and not logged:
             logged = watched.frozen
             ground.log.say(
@@ -232,12 +289,23 @@ def _metering(
     return look
 
 
-def _save(workspace: Workspace, state: RunState) -> None:
-    """Write the state of the run, keeping what `rally progress` noted in it meanwhile."""
+def _begin(workspace: Workspace, state: RunState) -> None:
+    """Write the state of a try that begins, keeping what earlier ones of its run are noted for."""
     with workspace.changing():
         known = workspace.run_state()
-        state.finalized = known.finalized and known.run_id == state.run_id
+        if known.run_id == state.run_id:
+            state.finalized = known.finalized
+            state.recorded_laps, state.laps_attempted = known.recorded_laps, known.laps_attempted
         workspace.save_run_state(state)
+
+
+def _note_session(workspace: Workspace, state: RunState) -> None:
+    """Write down a session, beside what hooks and `rally progress` noted meanwhile."""
+    with workspace.changing():
+        known = workspace.run_state()
+        held = known if known.active_try_id == state.active_try_id else state
+        held.session_id = state.session_id
+        workspace.save_run_state(held)
 
 
 def _facts(

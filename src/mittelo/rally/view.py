@@ -14,6 +14,7 @@ from mittelo.core.relays import End, Ending
 from mittelo.core.signs import Erred, Said, Sign, Used
 from mittelo.core.stalls import Condition
 from mittelo.proc.supervise import Watched
+from mittelo.rally.desk import Count
 from mittelo.rally.keyboard import Keyboard
 from mittelo.rally.statusline import StatusLines
 
@@ -47,6 +48,12 @@ class View:
         """Write the header of a run."""
         who = f"{role}: {runner}" if role else runner
         self.say(f"[{index}/{target}] {who} · started {time.strftime('%H:%M')}", "bold")
+
+    def lap_began(self, runner: str, role: str, title: str, count: Count) -> None:
+        """Write the header of a run that works a lap."""
+        who = f"{role}: {runner}" if role else runner
+        now = time.strftime("%H:%M")
+        self.say(f"[{count.done + 1}/{count.total}] {who} — {title} · started {now}", "bold")
 
     @contextmanager
     def watching(

@@ -17,7 +17,7 @@ STATE_MESSAGE = "rally: update state"
 FOLDED = " [+state]"
 RECORDS = (".rally/", ".laps/")
 RECORD_FOLDERS = {".rally", ".laps"}
-LOCAL = ".rally/state/"
+LOCAL = (".rally/state/", ".laps/claim", ".laps/log.jsonl")
 SUMMARY = ".rally/summary.jsonl"
 
 Contents = dict[str, str]
@@ -43,7 +43,7 @@ class Result(Struct, frozen=True):
     """What a try did to the repository.
 
     `trouble` says why its work is not committed; `stuck` that no agent can do anything about it;
-    `note` what else the user should know.
+    `note` what else the user should know. `is_left`: changes of its own stay uncommitted.
     """
 
     commit: str = ""
@@ -52,6 +52,7 @@ class Result(Struct, frozen=True):
     trouble: str = ""
     stuck: bool = False
     note: str = ""
+    is_left: bool = False
 
 
 class Work:
@@ -172,7 +173,13 @@ class Work:
         except GitError as error:
             return Result(note=f"what the try did is not known: {error.what}")
         self._keep(left=_contents(own))
-        return Result(history[-1] if history else "", history, files)
+        self._committed = self._committed or bool(history)
+        return Result(history[-1] if history else "", history, files, is_left=bool(own))
+
+    def owe(self) -> None:
+        """Let the next run that commits take up what this one left."""
+        if self._baseline and self._baseline.left:
+            self._keep(owed=self._baseline.left)
 
     def adopt(self, run_id: str, before: str, until: float) -> Result:
         """Take what was changed up to an instant for the work of a try that was killed then.

@@ -1,13 +1,10 @@
-"""`version`: which mittelo this is."""
+"""`laps version`: which laps this is."""
 
-import click
+from mittelo.cli.laps._line import Line
+from mittelo.cli.laps._options import laps_command, version_answer
 
-from mittelo.version import version
 
-
-@click.command("version")
-@click.pass_context
-def command(context: click.Context) -> None:
+@laps_command("version")
+def command(line: Line) -> None:
     """Show the version."""
-    parent = context.parent
-    click.echo(f"{parent.info_name if parent else 'mittelo'} {version()}")
+    line.write(version_answer())

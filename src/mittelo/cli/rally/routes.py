@@ -103,7 +103,8 @@ def next_(role: str, as_json: bool) -> None:
 
 def _show_next(found: "Next") -> None:
     relay = f"relay {found.relay}, run {found.run}" if found.relay else "a new relay"
-    say(f"{relay}: {found.runner or 'nobody'} ({found.why})")
+    lap = f", lap {found.lap}" if found.lap else ""
+    say(f"{relay}{lap}: {found.runner or 'nobody'} ({found.why})")
     say(f"lane {found.lane}, from {found.mix}:")
     for one in found.candidates:
         sign = "→" if one.state == "next" else " "

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     default=None,
     help="Whether a run that changes nothing has failed (it has, unless configured).",
 )
+@click.option(
+    "--laps/--no-laps", default=True, help="Work the laps of .laps, where there are some."
+)
 def command(
     prompt: tuple[str, ...],
     iterations: int | None,
@@ -45,11 +48,13 @@ def command(
     role: str,
     effort: str,
     require_changes: bool | None,
+    laps: bool,
 ) -> None:
     """Run a relay: one agent after another works on PROMPT, each run ends in a commit.
 
-    PROMPT "-" is read from stdin. Without one, the task comes from the configuration. `rally
-    relay` is the same command.
+    PROMPT "-" is read from stdin. Without one, the task comes from the configuration. Where the
+    repository has a queue (.laps/laps.json), each run works its next lap, until none is left.
+    `rally relay` is the same command.
     """
     if new and resume:
         raise UsageError("--new and --resume exclude each other.", "Give one of them.")
@@ -71,6 +76,7 @@ def command(
         new=new,
         resume=resume,
         require_changes=require_changes,
+        laps=laps,
     )
     end = start_relay(find_workspace(), wish, _asker(reads_stdin=prompt == ("-",)), console())
     if end.how is Ending.FAILED:
@@ -118,8 +124,8 @@ def _asker(*, reads_stdin: bool) -> "Asker":
         kept, asked = shown_mix(relay.agent_mix), shown_mix(mix)
         return _choose(f"Its mix is {kept}; you asked for {asked}", "keep", "overwrite")
 
-    def go_on() -> bool:
-        return not reads_stdin and _agrees("Some routes are broken. Continue anyway?")
+    def go_on(why: str) -> bool:
+        return not reads_stdin and _agrees(f"{why} Continue anyway?")
 
     return Asker(resume, keep_mix, go_on)
 

@@ -48,12 +48,17 @@ def command(as_json: bool) -> None:
 
 
 def _show_relay(status: "Status") -> None:
+    from mittelo.core.clipping import one_line
     from mittelo.rally.roster import shown_mix
+    from mittelo.rally.view import counted
 
     relay, holder, active = status.relay, status.running, status.active
     if not relay:
         return say('no relay yet: rally start --iterations 3 "your task"')
     done = f"{relay.completed_iterations}/{relay.target_iterations} runs"
+    if status.laps and relay.queue:
+        runs = counted(relay.completed_iterations, "run")
+        done = f"{runs}, {status.laps.done} of {counted(status.laps.total, 'lap')} done"
     how = f"running (process {holder.pid})" if holder else _ended(relay)
     if holder and status.paused:
         how = f"paused for {_ago(holder.paused_since)} (process {holder.pid}), go on: rally resume"
@@ -65,6 +70,8 @@ def _show_relay(status: "Status") -> None:
             f"{active.agent}{model} for {_ago(active.started_at)}, "
             f"last activity {_age(Path(active.log_path))} ago"
         )
+        if active.lap:
+            say(f"lap: {active.lap} {one_line(active.lap_title, 200)}")
         say(f"transcript: {active.log_path}")
     return None
 

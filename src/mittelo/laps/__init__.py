@@ -1,0 +1,1 @@
+"""The work queue of a repository: its folder `.laps`, and what is done with it."""
