@@ -30,7 +30,7 @@ tests/real/node_modules/ready: tests/real/package-lock.json
 	@rm -rf tests/real/node_modules/.npm-cache tests/real/node_modules/.home
 	@touch $@
 
-demo: $(VENV)/ready  ## run a relay of three tasks in a scratch repository (AGENT=cc for a real CLI)
+demo: $(VENV)/ready  ## run a relay of three laps in a scratch repository (AGENT=cc for a real CLI)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/demo $(AGENT)
 
 test: $(VENV)/ready lint  ## everything deterministic: lint, types, tests
