@@ -59,18 +59,19 @@ def test_a_checkout_says_that_it_is_one(name: str, place: Place) -> None:
     program = str(Path(RALLY).with_name(name))
     for words in ([program, "version"], [program, "--version"], [program, "-v"]):
         said = subprocess.run(words, env=place.environment(), check=True, capture_output=True)
-        assert said.stdout.decode() == f"{name} v{VERSION}-dev\n"
+        bare = name == "laps"  # its version has always stood alone
+        assert said.stdout.decode() == ("" if bare else f"{name} ") + f"v{VERSION}-dev\n"
 
 
 def test_the_package_is_a_program_too(place: Place) -> None:
-    for words, name in (([], "mittelo"), (["rally"], "rally"), (["laps"], "laps")):
+    for words, name in (([], "mittelo "), (["rally"], "rally "), (["laps"], "")):
         said = subprocess.run(
             [sys.executable, "-m", "mittelo", *words, "version"],
             env=place.environment(),
             check=True,
             capture_output=True,
         )
-        assert said.stdout.decode() == f"{name} v{VERSION}-dev\n"
+        assert said.stdout.decode() == f"{name}v{VERSION}-dev\n"
 
 
 def test_an_installed_release_says_its_number_alone(tmp_path: Path, place: Place) -> None:

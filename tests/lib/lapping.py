@@ -50,7 +50,9 @@ class Laps:
         self.folder = root / ".laps"
         self._monkeypatch = monkeypatch
 
-    def __call__(self, *words: str, given: str = "", cwd: Path | None = None, **env: str) -> Done:
+    def __call__(
+        self, *words: str, given: str = "", cwd: str | Path | None = None, **env: str
+    ) -> Done:
         """Run a command line in this process, the result being what a shell would see."""
         out, err = _stream(), _stream()
         with self._monkeypatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
@@ -66,7 +68,9 @@ class Laps:
         assert isinstance(code, int)
         return Done(code, _text(out), _text(err))
 
-    def process(self, *words: str, given: str = "", cwd: Path | None = None, **env: str) -> Done:
+    def process(
+        self, *words: str, given: str = "", cwd: str | Path | None = None, **env: str
+    ) -> Done:
         """Run a command line in a process of its own."""
         done = subprocess.run(
             [LAPS, *words],
@@ -81,7 +85,7 @@ class Laps:
 
     def ok(self, *words: str, given: str = "", **env: str) -> str:
         """Run a command that succeeds, and return what it says."""
-        done = self(*words, given=given, **env)
+        done = self(*words, given=given, cwd=None, **env)
         assert done.code == 0, done
         return done.out
 

@@ -184,23 +184,31 @@ def test_a_lap_that_is_removed_meanwhile_ends_the_run_and_not_the_relay(queue: P
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        ('{write=".laps/laps.json", text="{torn"}', "is not a valid laps task file"),
+        ('{write=".laps/laps.json", text="{torn"}', "laps.json is brought back as it was"),
         ('{run=["rm", "-r", ".laps"]}', "laps.json is gone"),
     ],
 )
-def test_a_queue_that_is_damaged_ends_the_relay_with_a_word(
+def test_a_queue_that_an_agent_destroys_is_brought_back_and_worked_on(
     queue: Place, damage: str, said: str
 ) -> None:
-    queue.script(f'{{write="task1.txt", text="x"}}, {damage}, {{say="x"}}')
-    told = start(queue, code=1)
-    assert said in told
+    queue.script(make("half", damage), make("task1"), make("task2"))
+    assert said in start(queue)
+    assert [made.outcome for made in queue.tries()] == ["incomplete", "completed", "completed"]
+    assert [made.lap_title for made in queue.tries()] == ["Task 1", "Task 1", "Task 2"]
+    assert not [name for name in queue.git("ls-files").splitlines() if "damaged" in name]
+
+
+def test_a_queue_that_is_too_new_ends_the_relay_with_a_word(queue: Place) -> None:
+    newer = '{write=".laps/laps.json", text="""{"version": 9, "tasks": []}"""}'
+    queue.script(f'{{write="task1.txt", text="x"}}, {newer}, {{say="x"}}')
+    assert "has version 9" in start(queue, code=1)
     assert queue.tries()[0].outcome == "failed"
     assert not [entry for entry in queue.relays() if entry.ended_how == "complete"]
 
 
 def test_a_queue_that_is_broken_from_the_start_is_no_empty_queue(queue: Place) -> None:
-    (queue.root / ".laps/laps.json").write_text("<<<<<<< ours\n")
-    assert "laps doctor" in start(queue, code=1)
+    (queue.root / ".laps/laps.json").write_text('{"version": 9, "tasks": []}')
+    assert "version 9" in start(queue, code=1)
     assert not queue.tries()
 
 

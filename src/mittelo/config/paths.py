@@ -164,3 +164,15 @@ def user_config() -> Path:
 def crash_folder() -> Path:
     """Return where tracebacks of our own faults are written."""
     return xdg_state_home() / "mittelo"
+
+
+def worker_state() -> Path:
+    """Return where the workers of this machine keep what is not with a hub yet."""
+    return xdg_state_home() / "mittelo" / "workers"
+
+
+def installed_backends() -> list[Path]:
+    """Return the folders of backends that come with mittelo: in the package, and of a checkout."""
+    package = Path(__file__).parents[1]
+    checkout = package.parents[1] / "backends" if package.parent.name == "src" else None
+    return [package / "backends", *([checkout] if checkout else [])]

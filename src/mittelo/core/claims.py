@@ -68,6 +68,11 @@ class Claims(Struct, frozen=True):
                 return claim
         return None
 
+    def guards(self, session: str, file: str, lap_id: str, now: datetime) -> Claim | None:
+        """Return the claim that keeps a lap in its place: a live one, or the session's own."""
+        held = self.on(file, lap_id)
+        return held if held and (held.session == session or held.is_live(now)) else None
+
     def add(self, claim: Claim) -> "Claims":
         """Return the claims with this one, in place of its session's last and of its lap's."""
         gone = [

@@ -274,10 +274,8 @@ def _flaws(entries: tuple[Lap, ...]) -> Iterator[str]:
 
 def _broken(raw: bytes, name: str, why: str) -> QueueError:
     if conflict := _CONFLICT.search(raw):
-        line = raw.count(b"\n", 0, conflict.start()) + 1
-        return QueueError(
-            f"{name} has a merge conflict (line {line}).", "Bring it in order with: laps doctor"
-        )
+        told = f"{name} has a merge conflict (line {_line(raw, conflict.start())})."
+        return QueueError(told, "Bring it in order with: laps doctor")
     try:
         version = msgspec.json.decode(raw.removeprefix(_BOM), type=_Versioned).version
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -285,9 +283,23 @@ def _broken(raw: bytes, name: str, why: str) -> QueueError:
     if version > VERSION:
         return _wrong_version(name, version)
     if at := _BYTE.search(why):
-        line = raw.count(b"\n", 0, int(at[1])) + 1
-        why = f"line {line}: {_BYTE.sub('', why)}"
+        why = f"line {_line(raw, int(at[1]))}: {_BYTE.sub('', why)}"
+    if (stray := _stray_byte(raw)) is not None:
+        why = f"line {_line(raw, stray)}: not UTF-8"
     return _invalid(name, why.replace("`", "").replace("$.", ""))
+
+
+def _line(raw: bytes, at: int) -> int:
+    return raw.count(b"\n", 0, at) + 1
+
+
+def _stray_byte(raw: bytes) -> int | None:
+    """Return where a text is not UTF-8."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return None
 
 
 def _wrong_version(name: str, version: int) -> QueueError:

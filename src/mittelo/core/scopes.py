@@ -105,11 +105,6 @@ def walk(root: Context, load: Load) -> Iterator[Context]:
         waiting += reversed(children)
 
 
-def has_work(context: Context, load: Load) -> bool:
-    """Tell whether a queue, or a stint below it, has a lap to do."""
-    return _has_work(context, load, ())
-
-
 class _Walk:
     """One way down from the root, with what is passed over on it."""
 

@@ -20,6 +20,7 @@ from mittelo.harness.base import (
     Stream,
     home_of,
 )
+from mittelo.harness.needs import Login, Need, Trace
 
 _FAMILIES = ("claude", "flash", "pro")
 _CONVERSATION = re.compile(rb"Print mode: conversation=([0-9a-fA-F-]+)")
@@ -82,6 +83,16 @@ class Antigravity(Harness):
         folded = model.lower()
         family = next((name for name in _FAMILIES if name in folded), folded)
         return f"{self.name}:{family}"
+
+    @override
+    def needs(self, env: Mapping[str, str]) -> Iterator[Need]:
+        yield from super().needs(env)
+        folder = f"{home_of(env)}/.gemini"
+        traces = (
+            Trace(f"{folder}/antigravity-cli/antigravity-oauth-token"),
+            Trace(f"{folder}/oauth_creds.json"),
+        )
+        yield Login((), traces, "Run `agy` and log in.")
 
     @override
     def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:

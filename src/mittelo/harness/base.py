@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from mittelo.core.faults import Fault
 from mittelo.core.signs import Erred, Reading, Sign
+from mittelo.harness.needs import Need, Program
 
 ARGV_BYTES = 100_000
 """An argument that carries a prompt holds this much; Linux refuses 128 KiB."""
@@ -113,6 +114,8 @@ class Harness:
     `efforts`: the reasoning efforts it is known to take; empty where any word goes.
     `models`: the short words that the CLI itself takes for a model.
     `faults`: phrases of failure that are its own.
+    `stand_in`: words that start it where its program is not installed.
+    `folders`: variables that name folders of its own, which lead it out of another home.
     """
 
     name: str = ""
@@ -128,6 +131,8 @@ class Harness:
     noise: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
+    stand_in: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
 
     def command(self, job: Job) -> Command:
         """Return what to start for this job."""
@@ -169,6 +174,11 @@ class Harness:
         """Return what stderr says beyond what it always says."""
         lines = errors.splitlines()
         return "\n".join(line for line in lines if not line.lstrip().startswith(self.noise))
+
+    def needs(self, env: Mapping[str, str]) -> Iterator[Need]:
+        """Yield what must be there before it can answer."""
+        del env
+        yield Program((self.binary, *self.stand_in[:1]))
 
     def notes(self, job: Job) -> list[str]:
         """Return what the user should know about options that will not work as asked."""

@@ -35,9 +35,17 @@ from mittelo.harness.base import (
     home_of,
     parse_json,
 )
+from mittelo.harness.needs import Login, Need, Trace
 
 _ANSWER_TOOLS = "Read,Glob,Grep"
 _EDITS = {"Write", "Edit", "MultiEdit", "NotebookEdit"}
+_KEYS = (
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_AUTH_TOKEN",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "CLAUDE_CODE_USE_BEDROCK",
+    "CLAUDE_CODE_USE_VERTEX",
+)
 _DETAILS = ("command", "file_path", "notebook_path", "path", "pattern", "url", "description")
 
 
@@ -51,6 +59,7 @@ class Claude(Harness):
     takes_effort = True
     efforts = ("low", "medium", "high", "xhigh", "max")
     models = ("default", "best", "haiku", "opus", "opusplan", "sonnet")
+    folders = ("CLAUDE_CONFIG_DIR",)
 
     @override
     def command(self, job: Job) -> Command:
@@ -100,6 +109,18 @@ class Claude(Harness):
                 case {"type": "assistant", "message": dict(message)}:
                     errors = [*errors, *_logged_error(event, message)] if _broke(event) else []
         yield from errors[-MAX_LOGGED:]
+
+    @override
+    def needs(self, env: Mapping[str, str]) -> Iterator[Need]:
+        yield from super().needs(env)
+        folder = folder_of(env, "CLAUDE_CONFIG_DIR", f"{home_of(env)}/.claude")
+        account = folder if env.get("CLAUDE_CONFIG_DIR") else home_of(env)
+        traces = (
+            Trace(f"{folder}/.credentials.json"),
+            Trace(f"{account}/.claude.json", '"oauthAccount"'),
+            Trace(f"{folder}/settings.json", "apiKeyHelper"),
+        )
+        yield Login(_KEYS, traces, "Run `claude` and /login, or set ANTHROPIC_API_KEY.")
 
     @override
     def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:

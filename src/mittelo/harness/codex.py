@@ -32,6 +32,7 @@ from mittelo.harness.base import (
     home_of,
     parse_json,
 )
+from mittelo.harness.needs import Login, Need, Trace
 
 
 class Codex(Harness):
@@ -43,6 +44,7 @@ class Codex(Harness):
     resumes = True
     takes_effort = True
     usage_spans_session = True
+    folders = ("CODEX_HOME",)
     noise = ("Reading additional input from stdin",)
     faults = (Fault(Category.AUTH_OR_PROXY, r"to use codex with your chatgpt plan"),)
     efforts = ("none", "minimal", "low", "medium", "high", "xhigh")
@@ -100,6 +102,14 @@ class Codex(Harness):
                 case {"type": "event_msg", "payload": {"type": "error", "message": str(message)}}:
                     yield Erred(message[:MAX_LOGGED_TEXT])
         yield from _used_up(limits)
+
+    @override
+    def needs(self, env: Mapping[str, str]) -> Iterator[Need]:
+        yield from super().needs(env)
+        folder = folder_of(env, "CODEX_HOME", f"{home_of(env)}/.codex")
+        traces = (Trace(f"{folder}/auth.json"), Trace(f"{folder}/config.toml", "model_provider"))
+        keys = ("CODEX_API_KEY", "OPENAI_API_KEY")
+        yield Login(keys, traces, "Run `codex login`, or set CODEX_API_KEY.")
 
     @override
     def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:

@@ -28,6 +28,7 @@ from mittelo.harness.base import (
     home_of,
     parse_json,
 )
+from mittelo.harness.needs import Login, Need, Trace
 
 _EXITS = {
     41: "no credentials",
@@ -38,6 +39,12 @@ _EXITS = {
     54: "tool execution failed",
     55: "folder is not trusted",
 }
+_KEYS = (
+    "GEMINI_API_KEY",
+    "GOOGLE_API_KEY",
+    "GOOGLE_GENAI_USE_GCA",
+    "GOOGLE_GENAI_USE_VERTEXAI",
+)
 _EDITS = {"write_file", "replace", "edit"}
 _DETAILS = ("command", "file_path", "path", "pattern", "query", "description")
 
@@ -50,6 +57,8 @@ class Gemini(Harness):
     binary = "gemini"
     resumes = True
     models = ("auto", "flash", "flash-lite", "pro")
+    stand_in = ("npx", "--yes", "@google/gemini-cli")
+    folders = ("GEMINI_CLI_HOME",)
     noise = (
         "Warning: Basic terminal",
         "Warning: 256-color",
@@ -87,6 +96,17 @@ class Gemini(Harness):
                 yield Erred(message, passing=_is_warning(event, message))
             case {"type": "result"}:
                 yield from _result(event)
+
+    @override
+    def needs(self, env: Mapping[str, str]) -> Iterator[Need]:
+        yield from super().needs(env)
+        folder = f"{folder_of(env, 'GEMINI_CLI_HOME', home_of(env))}/.gemini"
+        traces = (
+            Trace(f"{folder}/oauth_creds.json"),
+            Trace(f"{folder}/settings.json", "selectedType"),
+            Trace(f"{folder}/.env", "API_KEY"),
+        )
+        yield Login(_KEYS, traces, "Run `gemini` and log in, or set GEMINI_API_KEY.")
 
     @override
     def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:

@@ -24,10 +24,20 @@ from mittelo.harness.base import (
     parse_json,
 )
 from mittelo.harness.logfmt import parse_logfmt
+from mittelo.harness.needs import Login, Need, Trace
 
 _ANSWER = '{"edit":"deny","bash":"deny","webfetch":"deny"}'
 _ANSWERER = "mittelo-answer"
 _READ_ONLY = {"*": "deny", "read": "allow", "glob": "allow", "grep": "allow", "list": "allow"}
+_KEYS = (
+    "ANTHROPIC_API_KEY",
+    "GEMINI_API_KEY",
+    "GROQ_API_KEY",
+    "OPENAI_API_KEY",
+    "OPENCODE_API_KEY",
+    "OPENCODE_CONFIG_CONTENT",
+    "OPENROUTER_API_KEY",
+)
 _EDITS = {"write", "edit", "apply_patch"}
 _LOG_NOISE = re.compile(r"permission|tool[_ ]call|token.*(?:stream|chunk)", re.IGNORECASE)
 _DETAILS = ("command", "filePath", "path", "pattern", "url", "description")
@@ -45,6 +55,7 @@ class Opencode(Harness):
     resumes = True
     takes_effort = True
     shares_log = True
+    folders = ("OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR")
 
     @override
     def command(self, job: Job) -> Command:
@@ -105,6 +116,18 @@ class Opencode(Harness):
         errors.sort(key=lambda line: line.get("message") == "stream error")
         for line in errors[-MAX_LOGGED:]:
             yield Erred(_logged_message(line)[:MAX_LOGGED_TEXT])
+
+    @override
+    def needs(self, env: Mapping[str, str]) -> Iterator[Need]:
+        """Yield the program and a login: with a provider of its own, or a key of a known one."""
+        yield from super().needs(env)
+        data = folder_of(env, "XDG_DATA_HOME", f"{home_of(env)}/.local/share")
+        settings = folder_of(env, "XDG_CONFIG_HOME", f"{home_of(env)}/.config")
+        traces = (
+            Trace(f"{data}/opencode/auth.json"),
+            Trace(f"{settings}/opencode/opencode.json*", '"provider"'),
+        )
+        yield Login(_KEYS, traces, "Run `opencode auth login`, or set the key of a provider.")
 
     @override
     def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:

@@ -97,8 +97,9 @@ class Examination:
         book = self._book
         active = [stint_file(name) for name in book.stints()]
         archived = [archive_file(name) for name in book.archived()]
-        unmerged = self._git.unmerged() if book.place.folder.is_dir() else set()
-        for name in (ROOT_FILE, *active, *archived, *book.raw_files()):
+        unmerged = self._git.unmerged()
+        others = book.raw_files()
+        for name in (ROOT_FILE, *active, *archived, *others):
             try:
                 raw = book.raw(name)
             except (MitteloError, OSError) as error:
@@ -107,7 +108,7 @@ class Examination:
                 continue
             if name == ROOT_FILE and not (raw or b"").strip():
                 self._look_at_missing(name, raw)
-            elif raw is not None and (b'"tasks"' in raw or name not in book.raw_files()):
+            elif raw is not None and (b'"tasks"' in raw or name not in others):
                 self._look_at(name, raw, is_unmerged=name in unmerged)
 
     def _look_at_missing(self, name: str, raw: bytes | None) -> None:
@@ -162,7 +163,7 @@ class Examination:
         return found
 
     def _committed(self, name: str) -> Queue | None:
-        raw = self._git.committed(name) if self._book.place.folder.parent.is_dir() else None
+        raw = self._git.committed(name)
         try:
             return parse(raw, name) if raw else None
         except QueueError:

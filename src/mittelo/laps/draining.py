@@ -64,7 +64,7 @@ def make_ref(book: Lapbook, name: str, who: Who) -> Lap:
     at = instant_text(who.now)
     return Lap(
         kind="stint",
-        id=new_id(book.prefix, name, at, "", book.mentions),
+        id=new_id(book.prefix, name, at, "", book.ids().__contains__),
         ref=name,
         title=name,
         created_at=at,

@@ -47,7 +47,7 @@ def _side(path: Path, name: str, base: Queue) -> Queue:
 def install_merge_driver(place: Place) -> list[str]:
     """Let git merge the queues of a place with laps; return what was done for it."""
     top = place.folder.parent
-    git = Versions(top)
+    git = Versions(place.folder)
     if not git.is_work_tree():
         raise StoreError(f"{top} is not in a git repository.", "Run: git init")
     done = []

@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mittelo.core.instants import instant_text
-from mittelo.core.lapfiles import ROOT, archived_stint_of, stint_file, stint_of
+from mittelo.core.lapfiles import ROOT, archived_stint_of, scope_of, stint_file, stint_of
 from mittelo.core.lapids import free_prefix, new_id
 from mittelo.core.queues import (
     Lap,
@@ -74,7 +74,7 @@ def add_context(book: Lapbook, selection: Selection, who: Who) -> Context:
     """Return the queue that laps are added to; a file that is named may be new."""
     if selection.kind is Kind.FILE:
         file = file_named(book, selection.name)
-        return context_at(book, file) if book.has(file) else Context(file, file, Queue())
+        return context_at(book, file) if book.has(file) else Context(file, scope_of(file), Queue())
     return select(book, selection, who).context
 
 
@@ -174,8 +174,8 @@ def delete(
 
 def check_delete(book: Lapbook, who: Who, context: Context, lap: Lap, *, force: bool) -> None:
     """Refuse to delete a lap that somebody works on."""
-    held = book.claims.on(context.file, lap.id)
-    if held and not force and (held.is_live(who.now) or held.session == who.session):
+    held = book.claims.guards(who.session, context.file, lap.id, who.now)
+    if held and not force:
         raise RefusedError(
             f"{lap.id} is claimed by {told(held)}.",
             f"Delete it all the same with: laps delete {lap.id} --force",
@@ -211,6 +211,7 @@ def transfer(
             "toFile": goal.file,
         }
         for lap in laps:
+            book.put_claims(book.claims.drop(book.claims.on(source.file, lap.id)))
             book.record(who.event("transfer", "transferred", goal, lap, ways))
         drain(book, source.file, who, "transfer")
         return source, goal, laps
@@ -230,15 +231,15 @@ def look_transfer(
         raise RefusedError("A lap is named twice.", "Name each once.")
     laps = [find_lap(book, selection, lap_id, who)[1] for lap_id in ids]
     for lap in laps:
-        check_transfer(book, source, goal, lap)
+        check_transfer(book, who, source, goal, lap)
     return source, goal, tuple(lap for lap in source.queue.entries if lap in laps)
 
 
-def check_transfer(book: Lapbook, source: Context, goal: Context, lap: Lap) -> None:
+def check_transfer(book: Lapbook, who: Who, source: Context, goal: Context, lap: Lap) -> None:
     """Refuse to transfer what is claimed, what is there already, and a stint into itself."""
     if goal.queue.find(lap.id):
         raise RefusedError(f"{goal.scope} has an entry {lap.id} already.", "Delete one of them.")
-    if held := book.claims.on(source.file, lap.id):
+    if held := book.claims.guards(who.session, source.file, lap.id, who.now):
         raise RefusedError(
             f"{lap.id} is claimed by {told(held)}.", "Give it back with: laps claim undo"
         )
@@ -280,10 +281,10 @@ def taken_prefixes(book: Lapbook) -> set[str]:
 def _made(book: Lapbook, who: Who, prefix: str, drafts: Sequence[Draft]) -> list[Lap]:
     at = instant_text(who.now)
     laps: list[Lap] = []
-    ids: set[str] = set()
+    taken = book.ids()
     for draft in drafts:
         title, text = one_line(draft.title), draft.description
-        ids.add(found := new_id(prefix, title, at, text, lambda i: i in ids or book.mentions(i)))
+        taken.add(found := new_id(prefix, title, at, text, taken.__contains__))
         laps.append(
             Lap(
                 id=found,

@@ -13,7 +13,7 @@ from mittelo.core.queues import Lap, finish, reopen
 from mittelo.core.scopes import Context, State
 from mittelo.errors import MitteloError
 from mittelo.laps.draining import drain, restore
-from mittelo.laps.events import Detail, Who
+from mittelo.laps.events import Who
 from mittelo.laps.refusals import NotFoundError, RefusedError
 from mittelo.laps.selection import (
     ACTIVE,
@@ -78,7 +78,9 @@ def claim(
     """
     with store.changing() as book:
         picked = look(book, who, selection, lap_id)
-        if lap_id and picked.gate:
+        own = book.claims.of(who.session)
+        is_own = own and own.is_on(picked.context.file, lap_id)
+        if lap_id and picked.gate and not is_own:  # a hold stops the start, not what has begun
             return replace(picked, state=State.HELD, lap=None)
         if picked.state is not State.LAP or not picked.lap:
             return picked
@@ -93,7 +95,7 @@ def unclaim(store: Store, who: Who) -> tuple[Claim, Lap | None]:
     with store.changing() as book:
         held = book.claims.of(who.session)
         if not held:
-            raise NotFoundError(f"Nothing is claimed{_others(book)}.", "See: laps status")
+            raise NotFoundError(f"You have claimed nothing{_others(book)}.", "See: laps status")
         lap = claimed_lap(book, held)
         book.put_claims(book.claims.drop(held))
         book.record(who.event("claim-undo", "unclaimed", held, lap or held.lap))
@@ -164,7 +166,7 @@ def undo(store: Store, who: Who, *, force: bool = False) -> tuple[Context, Lap]:
 def _free(book: Lapbook, who: Who, context: Context, lap: Lap, *, take: bool) -> list[str]:
     """End what stands against our claim on a lap, or refuse it."""
     _require_open(lap)
-    notes = []
+    notes: list[str] = []
     bar = book.claims.bars(who.session, context.file, lap.id, who.now)
     if bar and not take:
         raise RefusedError(
@@ -203,19 +205,14 @@ def _claimed(book: Lapbook, who: Who, selection: Selection) -> tuple[Context, La
     held = book.claims.of(who.session)
     if not held:
         raise _nothing_claimed(book, who, selection)
-    if not book.has(held.file):
-        raise NotFoundError(
-            f"{held.lap}, which you have claimed, is gone with {held.file}.",
-            "Give it back with: laps claim undo",
-        )
-    context = context_at(book, held.file)
-    lap = context.queue.find(held.lap)
-    if not lap:
-        raise NotFoundError(
-            f"{held.lap}, which you have claimed, is gone from {held.file}.",
-            "Give it back with: laps claim undo",
-        )
-    return context, lap
+    if book.has(held.file):
+        context = context_at(book, held.file)
+        if lap := context.queue.find(held.lap):
+            return context, lap
+    raise NotFoundError(
+        f"{held.lap}, which you have claimed, is gone from {held.file}.",
+        "Give it back with: laps claim undo",
+    )
 
 
 def _nothing_claimed(book: Lapbook, who: Who, selection: Selection) -> NotFoundError:
@@ -238,11 +235,8 @@ def _end_claim(book: Lapbook, who: Who, context: Context, lap: Lap) -> tuple[str
     if not held:
         return ()
     book.put_claims(book.claims.drop(held))
-    others = held.session != who.session
-    detail: Detail = (
-        {"reason": "completed", "of": held.session} if others else {"reason": "completed"}
-    )
-    book.record(who.event("done", "unclaimed", held, lap, detail))
+    others = {"of": held.session} if held.session != who.session else {}
+    book.record(who.event("done", "unclaimed", held, lap, {"reason": "completed", **others}))
     live = others and held.is_live(who.now)
     return (f"this ends the claim of {told(held)}",) if live else ()
 
@@ -255,7 +249,7 @@ def told(held: Claim) -> str:
 
 
 def _others(book: Lapbook) -> str:
-    """Return who has claimed what, to be put behind a sentence; nobody: "" ."""
+    """Return who has claimed what, to be put behind a sentence; "" for nobody."""
     claims = [f"{held.lap} is claimed by {told(held)}" for held in book.claims.held]
     return "; " + "; ".join(claims) if claims else ""
 

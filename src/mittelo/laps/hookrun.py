@@ -66,8 +66,9 @@ class HookRunner:
             ran = run_hook(hook, facts, self._root)
             self._keep(hook, ran)
             if ran.trouble:
-                self._complain(f"the hook {hook.title!r} after {facts.command} {ran.trouble}\n")
-                return
+                told = f"the hook {hook.title!r} after {facts.command} {ran.trouble}"
+                return self._complain(f"laps: {told}\n")
+        return None
 
     def _of(self, when: str) -> list[Hook]:
         return [hook for hook in self._hooks if hook.when == when]

@@ -29,6 +29,8 @@ def find_place(start: Path | None = None) -> Place:
         return Place(folder, folder.parent, folder.parent)
     for top in (here, *here.parents):
         has_git = (top / ".git").exists()
+        if has_git and (top / FOLDER).is_file():
+            raise StoreError(f"{top / FOLDER} is not a folder.", "Move it away.")
         if has_git and (main := _main_work_tree(top)) and (main / FOLDER).is_dir():
             return Place(main / FOLDER, main, top)
         if has_git or (top / FOLDER).is_dir():

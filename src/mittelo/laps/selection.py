@@ -82,7 +82,7 @@ def file_named(book: Lapbook, name: str) -> str:
     """Return the file below `.laps` that `-f` means."""
     path = inside(book.place.folder, name if name.endswith(".json") else f"{name}.json")
     file = path.relative_to(book.place.folder.resolve()).as_posix()
-    if file == HOOKS_FILE or not name.strip():
+    if file == HOOKS_FILE or not name.strip() or "/." in f"/{file}":
         raise RefusedError(f"{name!r} is no name for a task file.", "Give it another name.")
     return file
 

@@ -6,12 +6,11 @@ not at all.
 
 import contextlib
 import fcntl
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-
-import msgspec
 
 from mittelo.core.claims import Claims, encode_claims, parse_claims
 from mittelo.core.lapfiles import (
@@ -31,6 +30,8 @@ from mittelo.laps.events import Event
 from mittelo.laps.folder import Contents, inside, locked, pending, read
 from mittelo.laps.place import Place
 from mittelo.laps.refusals import NotFoundError, StoreError
+
+_ID = re.compile(rb'"id":\s*"([\w-]+)"', re.ASCII)
 
 
 class Lapbook:
@@ -100,15 +101,14 @@ class Lapbook:
                 found.append(name)
         return sorted(name for name in found if not archived_stint_of(name))
 
-    def mentions(self, lap_id: str) -> bool:
-        """Tell whether any file here may hold an entry of this id."""
-        word = msgspec.json.encode(lap_id)
+    def ids(self) -> set[str]:
+        """Return the ids in all files, in damaged ones too."""
         names = [*map(stint_file, self.stints()), *map(archive_file, self.archived())]
-        files = [ROOT_FILE, *names, *self.raw_files()]
         staged = (queue for queue in self._staged.values() if queue)
-        if any(queue.find(lap_id) for queue in staged):
-            return True
-        return any(word in (self.raw(name) or b"") for name in files)
+        found = {lap.id for queue in staged for lap in queue.entries}
+        for name in (ROOT_FILE, *names, *self.raw_files()):
+            found |= {word.decode() for word in _ID.findall(self.raw(name) or b"")}
+        return found
 
     def raw(self, name: str) -> bytes | None:
         """Return the bytes of a file as it was found, None if it is not there."""

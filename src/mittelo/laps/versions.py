@@ -19,24 +19,27 @@ class Stages(Struct, frozen=True):
 
 
 class Versions:
-    """Git's view of one folder; where git is not or knows nothing, everything is None."""
+    """Git's view of a folder `.laps`, be it there or not; what git does not know is None."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._top, self._name = folder.parent, folder.name
 
     def committed(self, name: str) -> bytes | None:
         """Return a file as the commit that is checked out has it."""
-        return self._ask("show", f"HEAD:./{name}")
+        return self._ask("show", f"HEAD:./{self._name}/{name}")
 
     def unmerged(self) -> set[str]:
         """Return the names of files that a merge is not through with."""
-        told = self._ask("ls-files", "--unmerged", "-z")
+        told = self._ask("ls-files", "--unmerged", "-z", "--", self._name)
         lines = [line for line in (told or b"").split(b"\0") if line]
-        return {line.partition(b"\t")[2].decode(errors="surrogateescape") for line in lines}
+        paths = (line.partition(b"\t")[2].decode(errors="surrogateescape") for line in lines)
+        return {path.removeprefix(f"{self._name}/") for path in paths}
 
     def stages(self, name: str) -> Stages:
         """Return the versions of a file that a merge is not through with."""
-        return Stages(*(self._ask("show", f":{number}:./{name}") for number in (1, 2, 3)))
+        return Stages(
+            *(self._ask("show", f":{number}:./{self._name}/{name}") for number in (1, 2, 3))
+        )
 
     def setting(self, key: str) -> str | None:
         """Return a setting of the repository itself."""
@@ -55,7 +58,7 @@ class Versions:
         try:
             done = subprocess.run(
                 ["git", *words],
-                cwd=self._folder,
+                cwd=self._top,
                 env=git_environment(),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,

@@ -14,6 +14,7 @@ from mittelo.core.queues import HEAD, Lap, reopen
 from mittelo.core.relays import LapGone, QueueBroken, QueueEmpty, QueueWaits
 from mittelo.core.scopes import State
 from mittelo.errors import MitteloError
+from mittelo.laps.doctor import mend
 from mittelo.laps.draining import restore
 from mittelo.laps.editing import Draft, add
 from mittelo.laps.events import Who
@@ -21,6 +22,8 @@ from mittelo.laps.flow import Picked, claim, claimed_lap, look
 from mittelo.laps.place import Place, find_place
 from mittelo.laps.selection import ACTIVE, AT_ROOT, Kind, Selection, context_at, everywhere, locate
 from mittelo.laps.store import Lapbook, Store
+from mittelo.log import warn
+from mittelo.rally.lapguard import Guard
 
 TITLE_LENGTH = 30
 NOTHING_LEFT = {State.EMPTY: "the queue is empty", State.COMPLETE: "the queue is complete"}
@@ -41,6 +44,7 @@ class Desk:
         self.session = session
         self._store = Store(place)
         self._hold_seconds = hold_seconds
+        self._guard = Guard(self._store)
 
     @property
     def env(self) -> dict[str, str]:
@@ -62,9 +66,9 @@ class Desk:
 
     def take(self) -> Lap | QueueEmpty | QueueWaits | QueueBroken:
         """Claim the lap that is next, or tell why there is none."""
+        if broken := self.mend():
+            return QueueBroken(broken)
         try:
-            if not _has_queue(self.place):
-                return QueueBroken(_gone(self.place))
             picked = claim(self._store, self._who(), self._hold_seconds)
         except MitteloError as error:
             return QueueBroken(_told(error))
@@ -88,24 +92,57 @@ class Desk:
             picked = claim(self._store, self._who(), self._hold_seconds, where, lap_id)
         except MitteloError as error:
             return self._refused(lap_id, error)
-        return picked.lap or LapGone(f"lap {lap_id} may not be begun now: its stint is held")
+        if picked.lap is None:
+            return LapGone(f"lap {lap_id} may not be begun now: its stint is held")
+        with contextlib.suppress(MitteloError):  # a stint elsewhere may be broken
+            self._guard.keep()
+        return picked.lap
 
     def facts(self, lap_id: str, finished: Sequence[str]) -> LapFacts:
         """Return what became of a lap; `finished` are those that the agent is known to have done.
 
         Only `handoff_begun` and `said` are left for others to fill in.
         """
-        if not _has_queue(self.place):
-            return LapFacts(lap_id, broken=_gone(self.place))
+        if broken := self.mend():
+            return LapFacts(lap_id, broken=broken)
         try:
             with self._store.reading() as book:
-                _ = book.root
                 found = locate(book, lap_id)
                 lap = found[0].queue.find(lap_id) if found else None
         except MitteloError as error:
             return LapFacts(lap_id, broken=_told(error))
         done = lap is not None and lap.is_done
         return LapFacts(lap_id, done=done, gone=lap is None, finished=tuple(finished))
+
+    def mend(self) -> str:
+        """Bring a damaged queue in order; return what is still wrong.
+
+        What needs no guess is mended; else it is what it was when the last try began.
+        """
+        trouble = self._trouble()
+        if not trouble:
+            return ""
+        who, how = self._who(), ""
+        with contextlib.suppress(MitteloError):
+            report = mend(self._store, who)
+            how = "is mended" + "".join(f", see {name}" for name in report.copies)
+        if self._trouble():
+            with contextlib.suppress(MitteloError):
+                how = f"{', '.join(self._guard.bring_back(who))} is brought back as it was"
+        if not (left := self._trouble()):
+            warn(f"the queue was damaged ({trouble}); it {how}.")
+        return left
+
+    def _trouble(self) -> str:
+        """Return why the queue cannot be worked, "" if it can."""
+        if not _has_queue(self.place):
+            return _gone(self.place)
+        try:
+            with self._store.reading() as book:
+                look(book, self._who())
+        except MitteloError as error:
+            return _told(error)
+        return ""
 
     def reopen(self, laps: Sequence[str]) -> list[str]:
         """Open laps again that were not meant to be finished; return those that were done."""

@@ -8,6 +8,7 @@ from mittelo.core.records import TryRecord
 from mittelo.core.relays import LapClaimed, LapGone, QueueBroken, QueueEmpty, QueueWaits, Relay
 from mittelo.rally.assignment import Assignment, Route, route
 from mittelo.rally.desk import Count, Desk
+from mittelo.rally.hooks import install_hooks
 from mittelo.rally.roster import ROUTES
 from mittelo.rally.trying import Ground
 
@@ -32,6 +33,7 @@ class LapWork:
     def take(self) -> LapClaimed | QueueEmpty | QueueWaits | QueueBroken:
         """Claim the next lap and find the lane that serves it, or tell why there is none."""
         self._notes, self.needs_user = [], ""
+        install_hooks(self._ground.workspace, self._desk.place.folder)
         lap = self._desk.take()
         if not isinstance(lap, Lap):
             return lap

@@ -118,7 +118,8 @@ def start_relay(workspace: Workspace, wish: Wish, asker: Asker, console: Console
         _close(workspace, over)
         ignore_state(workspace)
         if desk and install_hooks(workspace, desk.place.folder):
-            console.print(f"Installed rally hooks in {desk.place.folder / 'hooks.json'}")
+            hooks = desk.place.folder / "hooks.json"
+            console.print(f"Installed rally hooks in {hooks}", soft_wrap=True)
         tries = [made for made in workspace.tries.read() if made.relay_id == relay.id]
         budget = retry_budget(configuration.settings.reliability)
         fresh = Relay(

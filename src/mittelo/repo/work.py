@@ -18,6 +18,7 @@ FOLDED = " [+state]"
 RECORDS = (".rally/", ".laps/")
 RECORD_FOLDERS = {".rally", ".laps"}
 LOCAL = (".rally/state/", ".laps/claim", ".laps/log.jsonl")
+DAMAGED = ".damaged-"
 SUMMARY = ".rally/summary.jsonl"
 
 Contents = dict[str, str]
@@ -249,7 +250,7 @@ class Work:
             path: change
             for path, change in found.items()
             if path == SUMMARY
-            or (before.get(shown(path)) != change.content and not path.startswith(LOCAL))
+            or (before.get(shown(path)) != change.content and not _is_local(path))
         }
 
     def _changes(self) -> dict[str, Change]:
@@ -268,6 +269,11 @@ class Work:
         self._baseline = baseline
         self._workspace.paths.state.mkdir(parents=True, exist_ok=True)
         write_whole(self._workspace.paths.baseline, msgspec.json.encode(baseline))
+
+
+def _is_local(path: str) -> bool:
+    """Tell whether a record of ours is only for this work tree."""
+    return path.startswith(LOCAL) or DAMAGED in path
 
 
 def _contents(changes: dict[str, Change]) -> Contents:

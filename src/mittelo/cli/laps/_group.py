@@ -23,7 +23,9 @@ class Laps(Commands):
     """The group of all commands."""
 
     def __init__(self) -> None:
-        super().__init__("laps", "mittelo.cli.laps", WORDS, {"ls": "list", "st": "stints"})
+        super().__init__(
+            "laps", "mittelo.cli.laps", WORDS, {"ls": "list", "st": "stints", "tui": "board"}
+        )
         self.line = Line(sys.argv[1:])
         self.params = global_options()
         self.context_settings["obj"] = self.line

@@ -54,7 +54,7 @@ def sound(text: str, what: str) -> str:
 
 def read_stdin(what: str) -> str:
     """Return what is piped in."""
-    if sys.stdin.isatty():
+    if sys.stdin is None or sys.stdin.isatty():
         raise RefusedError(f"{what} is read from stdin, which is a terminal.", "Pipe it in.")
     try:
         return sys.stdin.buffer.read().decode()

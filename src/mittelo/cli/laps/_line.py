@@ -1,5 +1,6 @@
 """The command line of laps: its global flags, hooks around its commands, answers and errors."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -193,8 +194,8 @@ def painted(text: str, **style: bool | str) -> str:
 
 
 @lru_cache(1)
-def _is_terminal(stream: TextIO) -> bool:
-    return stream.isatty()
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
 
 
 def told_of(error: MitteloError | OSError) -> MitteloError:
@@ -214,9 +215,14 @@ def _clean(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-def _put(stream: TextIO, text: str) -> None:
-    """Write text as UTF-8; `click.echo` would take colours out of what is stored."""
-    if text:
+def _put(stream: TextIO | None, text: str) -> None:
+    """Write text as UTF-8; `click.echo` would take colours out of what is stored.
+
+    Whoever read it may have gone, which must not keep hooks from running.
+    """
+    if not text or stream is None:  # closed by whoever started us
+        return
+    with contextlib.suppress(BrokenPipeError):
         stream.flush()
         stream.buffer.write(text.encode(errors="surrogateescape"))
         stream.buffer.flush()

@@ -20,6 +20,15 @@ class Name(click.ParamType[str]):
         return str(value).removeprefix("=")
 
 
+class Number(click.types.IntParamType):
+    """A whole number, which may be joined in the same way."""
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        plain: Any = value.removeprefix("=") if isinstance(value, str) else value
+        return int(super().convert(plain, param, ctx))
+
+
 def global_options(*, json_alias: bool = True) -> list[click.Parameter]:
     """Return the options that every command has."""
     data = ["--json-output", *(["--json"] if json_alias else []), "as_json"]

@@ -29,13 +29,13 @@ def command(
     told: str | None,
     piped: bool,
 ) -> None:
-    r"""Put a lap, or several, at the head or the tail of the queue, or after another.
+    """Put a lap, or several, at the head or the tail of the queue, or after another.
 
     \b
     laps add tail --title "Fix the parser" --assignee senior
     laps add head --json '[{"title": "First"}, {"title": "Second"}]'
     laps add - < laps.json
-    """
+    """  # noqa: D301 - click reads it
     selection, who = line.selection, line.who
     positions = words
     if words[-1:] == ("-",):

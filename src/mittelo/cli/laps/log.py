@@ -5,14 +5,16 @@ from typing import Any
 import click
 
 from mittelo.cli.laps._line import About, Answer, Line, shown
-from mittelo.cli.laps._options import laps_command
+from mittelo.cli.laps._options import Number, laps_command
 from mittelo.laps.journal import Wanted, read_events
 from mittelo.laps.selection import select
 from mittelo.laps.store import Lapbook
 
 
 @laps_command("log", scoped=True)
-@click.option("-n", "--limit", type=int, default=20, show_default=True, help="How many events.")
+@click.option(
+    "-n", "--limit", type=Number(), default=20, show_default=True, help="How many events."
+)
 @click.option("--lap", default="", metavar="ID", help="Those of one lap.")
 @click.option("--session", metavar="NAME", help="Those of one session.")
 @click.option("--since", default="", metavar="TIME", help="Those since 2026-01-31T12:00:00Z.")

@@ -32,9 +32,12 @@ class _Shown(Struct, frozen=True):
     tasks: list[Lap]
 
 
-@click.group("stints")
-def command() -> None:
+@click.group("stints", invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
     """Make, queue, hold and look at stints: queues of their own, each for one change."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def _add(name: str) -> Callable[[Callable[..., None]], click.Command]:

@@ -1,0 +1,1 @@
+"""The hub: a queue of tasks in a database, its doors, and its client."""
