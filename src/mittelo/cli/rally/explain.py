@@ -90,6 +90,11 @@ def _title(found: "Explanation") -> Iterator[str]:
     yield f"{who}{effort}{role}, run {made.run_id} attempt {made.attempt_number} of relay " + str(
         made.relay_id
     )
+    if made.lap_id:
+        done = f", finished {', '.join(made.laps_completed)}" if made.laps_completed else ""
+        made_laps = f", made {', '.join(made.created_laps)}" if made.created_laps else ""
+        mess = ", left changes uncommitted" if made.dirty_handoff else ""
+        yield f"worked lap {made.lap_id} ({made.lap_title}){done}{made_laps}{mess}"
     yield f"began {_clock(made.started_at)}, took {duration(made.runtime_ms / 1000)}"
 
 
