@@ -27,10 +27,10 @@ def at_work(place: Place) -> bool:
     return (place.root / "ready").exists() and b"session_id" in state.read_bytes()
 
 
-def left(place: Place) -> list[str]:
+def left(place: Place) -> list[int]:
     """Return what still carries the mark of a try of this workspace."""
     key = next((place.home / "data/rally/tries").iterdir()).name
-    return [process.name() for process in marked(key)]
+    return [process.pid for process in marked(key)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
