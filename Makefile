@@ -9,7 +9,7 @@ NPM := npm --prefix tests/real --cache tests/real/node_modules/.npm-cache --logs
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-cache-dir --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-real lint format bench lock clean
+.PHONY: help demo test test-real lint format bench bench-hub lock clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -52,10 +52,17 @@ bench: $(VENV)/ready  ## measure start-up, the relay's own time and the cost of 
 	@$(BIN)/python benchmarks/relay.py
 	@$(BIN)/python benchmarks/routes.py
 
-lock: $(VENV)/ready  ## compile requirements/dev.txt anew
+bench-hub: $(VENV)/ready  ## measure the hub beside other task queues (BENCH=--quick for a look)
+	@$(PIP) install --require-hashes -r requirements/bench.txt
+	@$(BIN)/python benchmarks/hub.py $(BENCH)
+
+lock: $(VENV)/ready  ## compile the pinned requirements anew
 	@$(PIP) install uv
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
 	  --no-emit-index-url --custom-compile-command "make lock" --output-file requirements/dev.txt --quiet
+	@$(BIN)/uv pip compile pyproject.toml --extra bench --universal --generate-hashes --python-version 3.11 \
+	  --no-emit-index-url --custom-compile-command "make lock" --constraints requirements/dev.txt \
+	  --output-file requirements/bench.txt --quiet
 
 clean:  ## remove what make made
 	rm -rf $(VENV) tests/real/node_modules dist .mypy_cache .ruff_cache .pytest_cache

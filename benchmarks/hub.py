@@ -1,4 +1,9 @@
-"""Measure a hub on SQLite: cycles with many clients, long polls, batch leases, a deep table."""
+"""Measure a hub: cycles of many clients, waiting and deep queues, beside other task queues.
+
+All clients are one process on one event loop, so that they leave a core to the hub. The time that
+the hub's own process spent on a processor tells what the machine's other work does not blur:
+`/core` is what the hub would do with a core to itself.
+"""
 
 import argparse
 import asyncio
@@ -18,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import peers
 from typing_extensions import override
 
 from mittelo.core.requests import Ack, Enqueue, Lease, Task
@@ -30,10 +36,10 @@ PROMPT = "x" * 100
 
 
 @contextlib.contextmanager
-def running_hub(folder: Path) -> Iterator[tuple[int, int]]:
+def running_hub(db: Path | str) -> Iterator[tuple[int, int]]:
     """Run a hub; yields its port and its process."""
     hub = subprocess.Popen(
-        [MITTELO, "hub", "--db", str(folder / "hub.db"), "--port", "0", "--print-url"],
+        [MITTELO, "hub", "--db", str(db), "--port", "0", "--print-url"],
         stdout=subprocess.PIPE,
         env={**os.environ, "MITTELO_TOKEN": ""},
     )
@@ -72,10 +78,13 @@ class Cycling(asyncio.Protocol):
         answer, self.buffer = self.buffer, b""
         if answer.startswith(b'{"id":1'):
             self.asked = time.perf_counter()
-            self.transport.write(b'{"id":2,"method":"lease","params":{"worker_id":"w"}}\n')
+            self.lease()
         elif answer.startswith(b'{"id":2'):
-            self.lease_seconds.append(time.perf_counter() - self.asked)
-            self.ack(msgspec.json.decode(answer)["result"]["tasks"])
+            if tasks := msgspec.json.decode(answer)["result"]["tasks"]:
+                self.lease_seconds.append(time.perf_counter() - self.asked)
+                self.ack(tasks)
+            else:  # another hub on the same database has the last one in hand
+                self.lease()
         else:
             self.cycles += 1
             self.enqueue()
@@ -90,15 +99,19 @@ class Cycling(asyncio.Protocol):
             b'{"id":1,"method":"enqueue","params":{"prompt":"%b"}}\n' % PROMPT.encode()
         )
 
+    def lease(self) -> None:
+        """Ask for a task."""
+        self.transport.write(b'{"id":2,"method":"lease","params":{"worker_id":"w"}}\n')
+
     def ack(self, tasks: list[dict[str, Any]]) -> None:
         """End a lease."""
         self.transport.write(line("ack", ack_of(tasks[0]), 3))
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Return the processor time that the threads of a process have used."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((one / "schedstat").read_text().split()[0]) for one in threads) / 1e9
 
 
 def mebibytes(pid: int) -> float:
@@ -131,6 +144,11 @@ def new_loop() -> asyncio.AbstractEventLoop:
 
 def measure_cycles(port: int, pid: int, clients: int, seconds: float) -> float:
     """Print and return cycles a second."""
+    return cycles_of(port, pid, clients, seconds)[0]
+
+
+def cycles_of(port: int, pid: int, clients: int, seconds: float) -> tuple[float, float]:
+    """Print and return cycles a second, and those for each second of the hub's processor time."""
     before = cpu_seconds(pid)
     with asyncio.Runner(loop_factory=new_loop) as runner:
         made = runner.run(cycle(port, clients, seconds))
@@ -139,11 +157,11 @@ def measure_cycles(port: int, pid: int, clients: int, seconds: float) -> float:
     leases = sorted(wait for client in made for wait in client.lease_seconds)
     p50, p99 = leases[len(leases) // 2], leases[len(leases) * 99 // 100]
     print(
-        f"{clients:>3} clients: {cycles / seconds:>8,.0f} cycles/s, lease p50 {p50 * 1000:.2f} ms"
-        f" p99 {p99 * 1000:.2f} ms, hub {used / cycles * 1e6 / 3:.0f} us/request,"
-        f" {used / seconds:.2f} cores"
+        f"{clients:>3} clients: {cycles / seconds:>7,.0f} cycles/s, {cycles / used:,.0f}/core,"
+        f" lease p50 {p50 * 1000:.2f} ms p99 {p99 * 1000:.2f} ms,"
+        f" hub {used / cycles * 1e6 / 3:.0f} us/request, {used / seconds:.2f} cores"
     )
-    return cycles / seconds
+    return cycles / seconds, cycles / used
 
 
 def ended(task: Task, caller: Caller) -> Call:
@@ -153,11 +171,11 @@ def ended(task: Task, caller: Caller) -> Call:
 
 
 def measure_bare(folder: Path, seconds: float) -> float:
-    """Print and return what the store does in one thread, 32 calls in each commit."""
+    """Print what the store does in one thread, 32 calls a commit; return it for each second."""
     store = SqliteStore(str(folder / "bare.db"))
     caller = Caller(1, set())
     cycles = 0
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     while time.perf_counter() - began < seconds:
         now = time.time()
         store.apply([Call(Enqueue(prompt=PROMPT), caller)] * 32, now)
@@ -165,12 +183,13 @@ def measure_bare(folder: Path, seconds: float) -> float:
         tasks = [task for answer in leased for task in getattr(answer, "tasks", [])]
         store.apply([ended(task, caller) for task in tasks], now)
         cycles += len(tasks)
+    per_core = cycles / (time.process_time() - worked)
     store.close()
-    print(f"bare store: {cycles / seconds:,.0f} cycles/s")
-    return cycles / seconds
+    print(f"bare store: {cycles / seconds:,.0f} cycles/s, {per_core:,.0f}/core")
+    return per_core
 
 
-def measure_wake_up(port: int, times: int) -> None:
+def measure_wake_up(port: int, times: int, workers_port: int | None = None) -> None:
     """Print how long it takes from an enqueue until a worker that waits has the task."""
     taken: list[float] = []
     began = [0.0]
@@ -178,7 +197,7 @@ def measure_wake_up(port: int, times: int) -> None:
     ready = threading.Semaphore(0)
 
     def work() -> None:
-        with HubClient(port=port) as hub:
+        with HubClient(port=workers_port or port) as hub:
             for _ in range(times):
                 ready.release()
                 tasks = hub.lease("waiting", wait_seconds=20)
@@ -249,6 +268,22 @@ def fill(folder: Path, rows: int) -> None:
     store.close()
 
 
+def measure_depth(folder: Path, depth: int) -> None:
+    """Print the processor time of a lease, and of one of 32, with so many tasks queued."""
+    store = SqliteStore(str(folder / f"depth{depth}.db"))
+    caller = Caller(1, set())
+    for _ in range(depth // 1000):
+        store.apply([Call(Enqueue(prompt=PROMPT), caller)] * 1000, time.time())
+    for at_once in (1, 32):
+        taken = []
+        for _ in range(20):
+            began = time.thread_time()
+            store.apply([Call(Lease(worker_id="w", max_tasks=at_once), caller)], time.time())
+            taken.append(time.thread_time() - began)
+        print(f"lease of {at_once} with {depth:,} queued: {statistics.median(taken) * 1e3:.2f} ms")
+    store.close()
+
+
 def measure_reads(port: int) -> None:
     """Print how long it takes to count and to list."""
     with HubClient(port=port) as hub:
@@ -282,35 +317,114 @@ async def _idle(port: int, clients: int, pid: int) -> None:
         writer.close()
 
 
-def main() -> None:
-    """Measure what was asked for."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--rows", type=int, default=0, help="also with so many tasks in the file")
-    parser.add_argument("--idle", type=int, default=0, help="also with so many waiting workers")
-    options = parser.parse_args()
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65536)), hard))
+def measure_alone(port: int, name: str, tasks: int) -> peers.Rate:
+    """Return what one producer and one worker do, one task after the other."""
+    with HubClient(port=port) as hub:
+        began = time.perf_counter()
+        for _ in range(tasks):
+            hub.enqueue(PROMPT)
+        added = time.perf_counter()
+        (task,) = hub.lease("w")
+        following = [task]
+        while following:
+            following = hub.ack(following[0], "done", lease=Lease(worker_id="w"))
+        done = time.perf_counter()
+    return peers.Rate(name, tasks / (added - began), tasks / (done - added))
+
+
+def measure_sqlite(options: argparse.Namespace) -> None:
+    """Print all about a hub on SQLite."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         bare = measure_bare(folder, options.seconds)
-        with running_hub(folder) as (port, pid):
-            for clients in (1, 8, 32):
-                best = measure_cycles(port, pid, clients, options.seconds)
-            print(f"{best / bare:.0%} of the bare store")
-            measure_wake_up(port, 200)
-            measure_drain(port, 20_000, 1)
-            measure_drain(port, 60_000, 32)
+        with running_hub(folder / "hub.db") as (port, pid):
+            reached = measure_hub(port, pid, options)
+            print(f"32 clients reach {reached / bare:.0%} of the bare store, core for core")
             if options.idle:
                 asyncio.run(_idle(port, options.idle, pid))
-    if options.rows:
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            fill(folder, options.rows)
-            with running_hub(folder) as (port, pid):
-                full = measure_cycles(port, pid, 32, options.seconds)
-                print(f"{full / best:.0%} of the empty hub, with {options.rows:,} tasks in it")
-                measure_reads(port)
+        for depth in (1000, options.rows):
+            measure_depth(folder, depth)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        fill(folder, options.rows)
+        with running_hub(folder / "hub.db") as (port, pid):
+            _, full = cycles_of(port, pid, 32, options.seconds)
+            print(f"{full / reached:.0%} of the empty hub, with {options.rows:,} tasks in it")
+            measure_reads(port)
+
+
+def measure_hub(port: int, pid: int, options: argparse.Namespace) -> float:
+    """Print what a hub does; return the cycles of 32 clients for each second of its time."""
+    per_core = {n: cycles_of(port, pid, n, options.seconds)[1] for n in (1, 8, 32, 200)}
+    measure_wake_up(port, 50 if options.quick else 200)
+    measure_drain(port, options.tasks, 1)
+    measure_drain(port, options.tasks * 4, 32)
+    return per_core[32]
+
+
+def measure_peers(url: str | None, tasks: int) -> None:
+    """Print how fast others are, and we with one producer and one worker."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with running_hub(folder / "hub.db") as (port, _):
+            rates = [measure_alone(port, "mittelo, SQLite", tasks)]
+        others: list[Callable[[], peers.Rate]] = [lambda: peers.huey(folder, tasks)]
+        if url:
+            with running_hub(url) as (port, _):
+                rates.append(measure_alone(port, "mittelo, PostgreSQL", tasks))
+            others.append(lambda: peers.procrastinate(url, tasks))
+        for measure in others:
+            try:
+                rates.append(measure())
+            except ImportError as error:
+                print(f"{error.name} is not installed: make bench-hub installs it")
+    for rate in rates:
+        print(f"{rate.name}: {rate.enqueued:,.0f} added/s, {rate.worked:,.0f} worked/s")
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[str | None]:
+    """Run a PostgreSQL server, where there is one; yields its address."""
+    sys.path.append(str(Path(__file__).parents[1] / "tests" / "lib"))
+    try:
+        from postgres import NoServerError, PostgresServer  # noqa: PLC0415 - needs an extra
+    except ImportError as error:
+        print(f"{error.name} is not installed: make bench-hub installs it")
+        yield None
+        return
+    try:
+        server = PostgresServer()
+    except NoServerError as error:
+        print(error)
+        yield None
+        return
+    with server:
+        yield server.url
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true", help="a look, in about a minute")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each run of cycles")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of the deep queues")
+    parser.add_argument("--tasks", type=int, default=20_000, help="for a worker by itself")
+    parser.add_argument("--idle", type=int, default=5000, help="workers that wait")
+    options = parser.parse_args()
+    if options.quick:
+        options.seconds, options.rows, options.tasks, options.idle = 2.0, 20_000, 2000, 1000
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65536)), hard))
+    print(
+        f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, Python {sys.version.split()[0]}"
+    )
+    measure_sqlite(options)
+    with postgres() as url:
+        if url:
+            with running_hub(url) as (port, pid):
+                measure_hub(port, pid, options)
+        measure_peers(url, min(options.tasks, 2000))
+    print(f"load {os.getloadavg()[0]:.1f} in the end")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def refused(done: Done, code: int, *words: str) -> None:
 
 def test_an_unknown_agent_is_named_with_the_nearest_known_one(place: Place) -> None:
     done = place.rally("start", "-i", "1", "-a", "gm", "x")
-    refused(done, 2, "unknown agent alias 'gm'", "Did you mean ge")
+    refused(done, 2, "unknown agent alias 'gm'", "Did you mean glm")
     refused(place.rally("start", "-a", "CC", "x"), 2, "unknown agent alias 'CC'")
 
 

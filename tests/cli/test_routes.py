@@ -90,7 +90,7 @@ def test_a_doubt_is_told_and_passes(both: Place, settings: str, words: list[str]
         ('[routes]\ndefault = ["cc:-1"]', ["'default'", "'cc:-1'"]),
         ('[routes]\ndefault = ["claude:opus:4.7"]', ["'default'", "'claude:opus:4.7'"]),
         ('[routes]\ndefault = ["op:ollama/x:7b"]', ["'op:ollama/x:7b'", "quotes"]),
-        ('[routes]\ndefault = ["gm"]', ["unknown agent alias 'gm'", "Did you mean ge"]),
+        ('[routes]\ndefault = ["gm"]', ["unknown agent alias 'gm'", "Did you mean glm"]),
         ('[routes]\ndefault = ["copex"]', ["unknown agent alias 'copex'", "Did you mean codex"]),
         ('[routes]\ndefault = ["CC"]', ["unknown agent alias 'CC'"]),
         ('[routes]\ndefault = ["cc", "4"]', ["'default'", "'4'"]),

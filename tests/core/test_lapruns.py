@@ -47,6 +47,8 @@ def facts(code: int = 0, **given: Any) -> Facts:
         (DONE, {}, Outcome.COMPLETED, ""),
         (DONE, {"changed": False}, Outcome.COMPLETED, ""),
         (DONE, {"code": 1}, Outcome.COMPLETED, "after it: "),
+        (DONE, {"handed_off": True}, Outcome.COMPLETED, ""),
+        (LapFacts("l-1", gone=True, finished=("l-1",)), {}, Outcome.COMPLETED, ""),
         (MINE, {"handed_off": True}, Outcome.HANDOFF_REQUESTED, ""),
         (MINE, {"handed_off": True, "code": 1}, Outcome.HANDOFF_REQUESTED, "after it: "),
         (MINE, {}, Outcome.INCOMPLETE, "incomplete: changes without finalization"),
@@ -208,3 +210,9 @@ def test_laps_of_a_dirty_handoff_are_of_one_group_with_its_own() -> None:
 def test_a_clean_handoff_makes_no_group() -> None:
     tries = [made(1, HANDED, created_laps=["l-2"]), made(2, TIMEOUT, lap="l-1")]
     assert not standing_of("l-2", tries).recover
+
+
+def test_a_lap_that_was_edited_after_its_handoffs_goes_round_in_circles_no_more() -> None:
+    tries = [made(n, HANDED, ended_at=f"2026-01-01T10:0{n}:00Z") for n in (1, 2, 3)]
+    assert standing_of("l-1", tries, "2026-01-01T10:03:00.9Z").circling
+    assert not standing_of("l-1", tries, "2026-01-01T10:03:01Z").circling

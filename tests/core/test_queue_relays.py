@@ -163,3 +163,13 @@ def test_a_relay_that_was_killed_goes_on_with_its_lap_and_lanes_stand_where_they
     assert effects == [StartTry(3, 2, B, "s9")]
     _, effects = play(replace(again, attempt=0), Started(), LapClaimed("l-4", "default"))
     assert effects == [StartTry(4, 1, A)]
+
+
+def test_who_lost_a_lap_is_not_blamed_by_a_relay_that_is_resumed() -> None:
+    at, _ = play(queue(), Started())
+    at, effects = play(at, LapClaimed("l-1", "default"))
+    (start,) = effects
+    assert isinstance(start, StartTry)
+    gone = {"cancellation_source": LAP_GONE, "decided": "end of run: removed"}
+    again = resume(queue(), [record(at, start, Outcome.CANCELLED, **gone)])
+    assert (again.attempt, again.failures, again.lane.failed) == (0, 0, frozenset())

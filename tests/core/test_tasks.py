@@ -27,6 +27,7 @@ from mittelo.core.tasks import (
     retry,
     retry_is_blocked,
     serves,
+    task_of,
 )
 
 ME = Taker("me", 7, 60.0, "salt")
@@ -230,3 +231,21 @@ def test_paused_backends_get_nothing(
     backends: list[str], paused: list[str], found: list[str]
 ) -> None:
     assert open_backends(backends, paused) == found
+
+
+@pytest.mark.parametrize(
+    ("lease_id", "found"),
+    [
+        ("12.1.x", 12),
+        ("", None),
+        ("12", None),
+        (".1.x", None),
+        ("-1.1", None),
+        ("²٣.1", None),
+        ("0.1.x", None),
+    ],
+)
+def test_a_lease_names_its_task(lease_id: str, found: int | None) -> None:
+    assert task_of(lease_id) == found
+    assert task_of(str(grant(task(), ME, 100.0).head.lease_id)) == 1
+    assert task_of("9" * 5000 + ".1") is None

@@ -16,7 +16,10 @@ from mittelo.core.signs import Ended, Reading, Said, Sign
 from mittelo.harness.base import Harness, Stream
 
 EXAMPLES = settings(deadline=None, derandomize=True, max_examples=100)
-CLIS = [KNOWN[name] for name in ("claude", "codex", "gemini", "opencode")]
+CLIS = [
+    KNOWN[name]
+    for name in ("claude", "codex", "copilot", "gemini", "kimi", "opencode", "pi", "qwen")
+]
 each_cli = pytest.mark.parametrize("harness", CLIS, ids=attrgetter("name"))
 any_stream = st.sampled_from(Stream)
 
@@ -155,6 +158,11 @@ LAST_WORDS = {
     "codex": '{"type":"item.completed","item":{"type":"agent_message","text":"%s"}}',
     "gemini": '{"type":"message","role":"assistant","content":"%s"}',
     "opencode": '{"type":"text","part":{"text":"%s"}}',
+    "copilot": '{"type":"assistant.message","data":{"content":"%s"}}',
+    "kimi": '{"role":"assistant","content":"%s"}',
+    "pi": '{"type":"message_end","message":{"role":"assistant",'
+    '"content":[{"type":"text","text":"%s"}]}}',
+    "qwen": '{"type":"result","subtype":"success","is_error":false,"result":"%s"}',
 }
 
 

@@ -185,11 +185,53 @@ def _of_opencode() -> list[Event]:
     ]
 
 
+def _of_copilot() -> list[Event]:
+    def of(kind: str, **data: object) -> Event:
+        return {"type": kind, "data": data}
+
+    call = {"toolCallId": "c", "toolName": "bash"}
+    return [
+        of("assistant.reasoning", content=TALK),
+        of("assistant.message", messageId="m", content=TALK, toolRequests=[]),
+        of("tool.execution_start", **call, arguments={"command": TALK}),
+        of("tool.execution_partial_result", **call, partialOutput=TALK),
+        of("tool.execution_complete", **call, success=False, error={"message": TALK}),
+        of("session.info", infoType="x", message=TALK),
+    ]
+
+
+def _of_pi() -> list[Event]:
+    spoken = [{"type": "thinking", "thinking": TALK}, {"type": "text", "text": TALK}]
+    answer = {"role": "assistant", "content": spoken, "stopReason": "toolUse", "timestamp": 1}
+    call = {"toolCallId": "c", "toolName": "bash"}
+    result = {"content": [{"type": "text", "text": TALK}]}
+    return [
+        {"type": "message_end", "message": {"role": "user", "content": [{"text": TALK}]}},
+        {"type": "message_end", "message": answer},
+        {"type": "tool_execution_start", **call, "args": {"command": TALK}},
+        {"type": "tool_execution_end", **call, "result": result, "isError": True},
+    ]
+
+
+def _of_kimi() -> list[Event]:
+    given = json.dumps({"command": TALK})
+    call = {"type": "function", "id": "c", "function": {"name": "Bash", "arguments": given}}
+    return [
+        {"role": "assistant", "content": TALK, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": TALK},
+        {"role": "meta", "type": "goal.summary", "content": TALK},
+    ]
+
+
 EVENTS = {
     "claude": _of_claude(),
     "codex": _of_codex(),
     "gemini": _of_gemini(),
     "opencode": _of_opencode(),
+    "copilot": _of_copilot(),
+    "kimi": _of_kimi(),
+    "pi": _of_pi(),
+    "qwen": _of_claude(),
 }
 
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 from tests.harness.recorded import recordings
 from tests.harness.samples import EVERY, each_harness, each_prompt, named
 
@@ -25,14 +26,15 @@ JOBS = [
     Job(prompt="x", model="model-9"),
     Job(prompt="x", session=SESSION, mode=Mode.ANSWER),
 ]
-BYPASSES = ("--dangerously", "--yolo", "--auto", "-y")
+BYPASSES = ("--dangerously", "--yolo", "--auto", "-y", "--allow-all", "--trust-all")
 
 RECORDED = {r.cli: r for r in recordings() if r.case == "resume-turn1"}
 HAND_MADE = {
     "script": (Stream.OUT, b'{"type":"start","session":"%s"}' % SESSION.encode()),
     "antigravity": (Stream.LOG, b"I0101 12:00 Print mode: conversation=%s" % SESSION.encode()),
+    "glm": (Stream.OUT, b'{"type":"system","subtype":"init","session_id":"%s"}' % SESSION.encode()),
 }
-"""Lines as the specification and our own agent have them, where no CLI could be recorded."""
+"""Lines as the specification, our own agent and the CLI of another harness have them."""
 
 
 @each_harness
@@ -81,6 +83,13 @@ def test_the_same_job_gives_the_same_command(harness: Harness) -> None:
         ("gemini", ["--model", "model-9", "--resume", SESSION]),
         ("opencode", ["--model", "model-9", "--variant", "high", "--session", SESSION]),
         ("antigravity", [f"--conversation={SESSION}"]),
+        ("copilot", ["--model", "model-9", "--reasoning-effort", "high", "--resume", SESSION]),
+        ("glm", ["--model", "model-9", "--effort", "high", "--resume", SESSION]),
+        ("kimi", ["--session", SESSION, "--model", "model-9"]),
+        ("kiro", ["--model", "model-9"]),
+        ("mlx", ["--model", "model-9"]),
+        ("pi", ["--model", "model-9", "--thinking", "high", "--session", SESSION]),
+        ("qwen", ["--model", "model-9", "--resume", SESSION]),
         ("script", ["--script", "model-9", "--resume", SESSION]),
         ("by-stdin", ["--model", "model-9"]),
     ],
@@ -97,13 +106,14 @@ def test_model_effort_and_session_stand_where_the_cli_takes_them(
 def test_nothing_is_passed_on_that_was_not_asked_for(harness: Harness) -> None:
     plain = harness.command(Job(prompt="x"))
     flags = {"--model", "--effort", "--variant", "--resume", "resume", "--session"}
+    flags |= {"--reasoning-effort", "--thinking"}
     assert not flags & set(plain.argv)
     assert plain.settings == ()
 
 
 @each_harness
 def test_a_model_is_passed_on_or_spoken_of(harness: Harness) -> None:
-    job = Job(prompt="x", model="model-9")
+    job = Job(prompt="x", mode=harness.modes[0], model="model-9")
     command = harness.command(job)
     passed = "model-9" in command.argv or any(k.value == "model-9" for k in command.settings)
     noted = any("model-9" in note for note in harness.notes(job))
@@ -112,7 +122,7 @@ def test_a_model_is_passed_on_or_spoken_of(harness: Harness) -> None:
 
 @each_harness
 def test_an_effort_is_passed_on_or_spoken_of(harness: Harness) -> None:
-    job = Job(prompt="x", effort="high")
+    job = Job(prompt="x", mode=harness.modes[0], effort="high")
     passed = any(word in {"high", "model_reasoning_effort=high"} for word in _argv(harness, job))
     assert passed == harness.takes_effort
     assert bool(harness.notes(job)) != passed
@@ -120,7 +130,7 @@ def test_an_effort_is_passed_on_or_spoken_of(harness: Harness) -> None:
 
 @each_harness
 def test_an_effort_that_nobody_knows_is_passed_on_with_a_note(harness: Harness) -> None:
-    job = Job(prompt="x", effort="colossal")
+    job = Job(prompt="x", mode=harness.modes[0], effort="colossal")
     notes = harness.notes(job)
     assert any("colossal" in word for word in _argv(harness, job)) == harness.takes_effort
     assert bool(notes) == bool(harness.efforts or not harness.takes_effort)
@@ -129,7 +139,24 @@ def test_an_effort_that_nobody_knows_is_passed_on_with_a_note(harness: Harness) 
 
 @each_harness
 def test_there_is_nothing_to_note_about_a_plain_job(harness: Harness) -> None:
-    assert harness.notes(Job(prompt="x")) == []
+    assert harness.notes(Job(prompt="x", mode=harness.modes[0])) == []
+
+
+@each_harness
+@pytest.mark.parametrize("mode", Mode)
+def test_what_can_only_answer_says_so(harness: Harness, mode: Mode) -> None:
+    told = any("can only answer" in note for note in harness.notes(Job(prompt="x", mode=mode)))
+    assert told == (mode not in harness.modes)
+
+
+@each_harness
+def test_its_flags_are_those_that_it_is_started_with(harness: Harness) -> None:
+    flags = harness.flags()
+    for mode in harness.modes:
+        argv = harness.command(replace(FULL, mode=mode)).argv
+        words = {word.partition("=")[0] for word in argv[1:] if word.startswith("--")}
+        assert words - {"--"} <= {*flags}
+    assert not {*flags} & {*harness.help_words}
 
 
 def allowed(env: dict[str, str]) -> set[str]:

@@ -13,6 +13,7 @@ KNOWN = all_harnesses({"pelican": Declaration(["pelican"])})
     [
         *(("cc", "claude"), ("cx", "codex"), ("ge", "gemini"), ("op", "opencode")),
         *(("ag", "antigravity"), ("agy", "antigravity"), ("pelican", "pelican")),
+        *(("cp", "copilot"), ("ki", "kimi"), ("qw", "qwen"), ("gl", "glm")),
         *((harness.name, harness.name) for harness in BUILT_IN),
     ],
 )

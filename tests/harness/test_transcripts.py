@@ -12,7 +12,9 @@ from mittelo.harness.base import Stream
 
 RECORDINGS = recordings()
 EXPECTED = expectations()
-CLIS = ("claude", "codex", "gemini", "opencode")
+CLIS = ("claude", "codex", "copilot", "gemini", "kimi", "opencode", "pi", "qwen")
+NAMES_IT_AT_ITS_END = {"copilot", "kimi"}
+"""Where the session is told of last, what was killed cannot be gone on with."""
 
 each_recording = pytest.mark.parametrize("recording", RECORDINGS, ids=attrgetter("name"))
 
@@ -128,4 +130,5 @@ def test_what_we_ended_is_never_blamed_on_the_agent(recording: Recording) -> Non
 def test_a_resumed_session_keeps_its_id(cli: str) -> None:
     by_case = {r.case: r.read().session for r in RECORDINGS if r.cli == cli}
     assert by_case["resume-turn1"] == by_case["resume-turn2"] != ""
-    assert by_case["sigkill-during-tool"] == by_case["resume-after-sigkill"] != ""
+    if cli not in NAMES_IT_AT_ITS_END:
+        assert by_case["sigkill-during-tool"] == by_case["resume-after-sigkill"] != ""

@@ -123,7 +123,7 @@ def test_a_hub_refuses_what_cannot_be(tmp_path: Path) -> None:
         (["--host", "0.0.0.0"], 2, "without a token"),  # noqa: S104 - it is refused
         (["--host", "192.0.2.1"], 2, "without a token"),
         (["--db", str(tmp_path / "bad.db")], 1, "is damaged or no database"),
-        (["--db", "postgresql://x/y"], 2, "postgresql://"),
+        (["--db", "redis://x/y"], 2, "redis://"),
         (["--tls-key", "x"], 2, "--tls-cert"),
         (["--tls-cert", "missing.pem"], 2, "missing.pem"),
         (["--lease-seconds", "0"], 2, "--lease-seconds"),

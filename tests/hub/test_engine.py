@@ -1,11 +1,26 @@
 """Leases that wait, events that are followed, workers that are seen: through the door."""
 
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hubs import RunningHub, Wire
 from support import wait_until
+
+from mittelo.hub.sqlite.store import SqliteStore
+
+
+class SlowStore(SqliteStore):
+    """A store that is written to on a thread."""
+
+    BLOCKS_BRIEFLY = False
+
+
+@pytest.fixture(params=[SqliteStore, SlowStore], ids=["on the loop", "on a thread"])
+def hub(request: pytest.FixtureRequest) -> Iterator[RunningHub]:
+    with RunningHub(request.param(":memory:")) as running:
+        yield running
 
 
 def waiting(hub: RunningHub, wire: Wire, count: int = 1, **params: Any) -> None:
@@ -169,3 +184,25 @@ def test_purging_and_retrying_many_is_one_request(hub: RunningHub) -> None:
         for _ in range(1200):
             wire.reply()
         assert wire.call("purge", days=0) == {"purged": 1200}
+
+
+def test_no_change_overtakes_a_read_that_was_asked_for_before(
+    hub: RunningHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, go_on = threading.Event(), threading.Event()
+    counted = hub.store.counted
+
+    def slowly(now: float) -> Any:
+        reading.set()
+        go_on.wait(0.3)  # time enough for a change, if one were let through
+        return counted(now)
+
+    monkeypatch.setattr(hub.store, "counted", slowly)
+    with hub.wire() as wire:
+        wire.request("enqueue", prompt="before")
+        wire.request("stats")
+        assert reading.wait(10)
+        wire.request("enqueue", prompt="after")
+        assert wire.reply()["result"] == {"task_id": 1}
+        assert wire.reply()["result"]["stats"]["total"] == 1
+        assert wire.reply()["result"] == {"task_id": 2}

@@ -13,7 +13,7 @@ from hubs import Queue
 
 from mittelo.core.requests import Ack, Enqueue, Lease
 from mittelo.core.tasks import Status
-from mittelo.hub.sqlite.schema import VERSION
+from mittelo.hub.sqlite.schema import APPLICATION, VERSION
 from mittelo.hub.sqlite.store import SqliteStore
 from mittelo.hub.store import StoreError
 
@@ -141,6 +141,75 @@ def test_an_upgrade_that_breaks_off_leaves_the_file_as_it_was(path: Path) -> Non
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     assert names == {"tasks"}
     connection.close()
+
+
+VERSION_1 = """
+CREATE TABLE task (id INTEGER PRIMARY KEY, status TEXT NOT NULL, priority INTEGER NOT NULL,
+  backend TEXT NOT NULL, tags TEXT NOT NULL, created_at REAL NOT NULL, updated_at REAL NOT NULL,
+  not_before REAL, blocked INTEGER NOT NULL, max_attempts INTEGER NOT NULL, timeout_seconds REAL,
+  owner TEXT NOT NULL, dedupe_key TEXT, spent INTEGER NOT NULL DEFAULT 0,
+  leases INTEGER NOT NULL DEFAULT 0, lease_id TEXT, worker_id TEXT,
+  connection INTEGER NOT NULL DEFAULT 0, leased_at REAL, leased_until REAL,
+  cancel_requested INTEGER NOT NULL DEFAULT 0, note TEXT, ending INTEGER) STRICT;
+CREATE TABLE body (task_id INTEGER PRIMARY KEY, prompt TEXT NOT NULL, after TEXT, meta TEXT) STRICT;
+CREATE TABLE attempt (id INTEGER PRIMARY KEY, task_id INTEGER NOT NULL, number INTEGER NOT NULL,
+  lease_id TEXT, worker_id TEXT NOT NULL, began REAL NOT NULL, ended REAL NOT NULL,
+  how TEXT NOT NULL, result TEXT, error TEXT, category TEXT, usage TEXT) STRICT;
+CREATE TABLE need (needed INTEGER NOT NULL, task_id INTEGER NOT NULL,
+  PRIMARY KEY (needed, task_id)) STRICT, WITHOUT ROWID;
+CREATE TABLE paused (backend TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE counter (name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX task_ready ON task (backend, priority DESC, id) WHERE status = 'queued';
+CREATE INDEX task_by_status ON task (status, id);
+CREATE UNIQUE INDEX task_dedupe ON task (dedupe_key) WHERE dedupe_key IS NOT NULL;
+CREATE INDEX attempt_of ON attempt (task_id, number);
+INSERT INTO task VALUES (1, 'done', 0, '', '', 1, 2, NULL, 0, 3, NULL, '', 'key', 1, 1, '1.1.x',
+  'w', 7, 1, NULL, 0, NULL, 41);
+INSERT INTO task VALUES (2, 'leased', 0, '', '', 1, 2, NULL, 0, 3, NULL, '', NULL, 2, 2, '2.2.x',
+  'w', 7, 1, 99, 0, NULL, NULL);
+INSERT INTO task VALUES (3, 'queued', 5, '', 'gpu', 1, 2, NULL, 0, 3, NULL, '', NULL, 0, 0, NULL,
+  NULL, 0, NULL, NULL, 0, NULL, NULL);
+INSERT INTO task VALUES (4, 'queued', 0, '', '', 1, 2, NULL, 1, 3, NULL, '', NULL, 0, 0, NULL,
+  NULL, 0, NULL, NULL, 0, NULL, NULL);
+INSERT INTO body VALUES (1, 'one', NULL, NULL), (2, 'two', NULL, NULL),
+  (3, 'three', NULL, '{"a":1}'), (4, 'four', '[2]', NULL);
+INSERT INTO attempt VALUES (40, 2, 1, '2.1.x', 'w', 1, 2, 'expired', NULL, 'e', NULL, NULL),
+  (41, 1, 1, '1.1.x', 'w', 1, 2, 'done', 'answer', NULL, NULL, NULL);
+INSERT INTO need VALUES (2, 4);
+INSERT INTO paused VALUES ('slow');
+INSERT INTO counter VALUES ('queued', 2), ('leased', 1), ('done', 1), ('failed', 0),
+  ('cancelled', 0), ('last_id', 9), ('needs', 1);
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_file_of_an_older_version_is_brought_up_to_date(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.executescript(f"{VERSION_1}PRAGMA application_id = {APPLICATION};")
+    connection.close()
+    for _ in range(2):
+        queue = Queue(SqliteStore(str(path)))
+        queue.now = 50.0
+        done, leased = queue.store.task(1), queue.store.task(2)
+        assert done
+        assert leased
+        assert (done.result, leased.attempts[0].error, leased.attempt) == ("answer", "e", 2)
+        assert queue.counts() == {"queued": 2, "leased": 1, "done": 1}
+        assert queue.store.counted(50.0).paused == ["slow"]
+        assert [
+            task.task_id for task in queue.store.page(Status.DONE, None, 9, brief=True).tasks
+        ] == [1]
+        queue.store.close()
+    queue = Queue(SqliteStore(str(path)))
+    queue.now = 50.0
+    assert queue.ask(Enqueue(prompt="again", dedupe_key="key")).task_id == 1
+    assert queue.ask(Enqueue(prompt="new")).task_id == 10
+    queue.ask(Ack(task_id=2, status="done", lease_id="2.2.x"))
+    found = queue.ask(Lease(worker_id="w", max_tasks=9)).tasks
+    assert [task.task_id for task in found] == [3, 4, 10]
+    names = queue.store._writer.execute("SELECT name FROM sqlite_master")  # type: ignore[attr-defined]
+    assert not [name for (name,) in names if name.startswith("old_")]
+    queue.store.close()
 
 
 def test_a_newer_file_is_refused(path: Path) -> None:

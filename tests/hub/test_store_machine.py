@@ -2,8 +2,10 @@
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from hubs import Queue
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -16,13 +18,15 @@ from hypothesis.stateful import (
     multiple,
     precondition,
     rule,
+    run_state_machine_as_test,
 )
 
 from mittelo.core import requests as req
 from mittelo.core.requests import Ack, Code, Enqueue, Lease, Refusal, Task
 from mittelo.core.tasks import Status
-from mittelo.hub.sqlite.store import SqliteStore
+from mittelo.hub.store import Store
 
+Opener = Callable[[Path], Store]
 BACKENDS = st.sampled_from([None, "a", "b"])
 LEASE_SECONDS = 10.0
 
@@ -33,10 +37,11 @@ class StoreMachine(RuleBasedStateMachine):
     tasks = Bundle("tasks")
     leases = Bundle("leases")
 
-    def __init__(self) -> None:
+    def __init__(self, open_store: Opener) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.queue = Queue(SqliteStore(str(self.folder / "hub.db")))
+        self.open_store = open_store
+        self.queue = Queue(open_store(self.folder))
         self.current: dict[int, str] = {}
         self.ends: dict[int, list[str]] = {}
         self.known: set[int] = set()
@@ -153,7 +158,7 @@ class StoreMachine(RuleBasedStateMachine):
     def reopen(self) -> None:
         counts = self.queue.counts()
         self.queue.store.close()
-        self.queue.store = SqliteStore(str(self.folder / "hub.db"))
+        self.queue.store = self.open_store(self.folder)
         assert self.queue.counts() == counts
 
     def _status(self, task_id: int) -> Status:
@@ -178,11 +183,15 @@ class StoreMachine(RuleBasedStateMachine):
             assert [made.how for made in whole.attempts].count("done") == 1
 
 
-TestStoreMachine = StoreMachine.TestCase
-TestStoreMachine.settings = settings(
-    max_examples=25,
-    stateful_step_count=30,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+@pytest.mark.parametrize("open_store", ["sqlite", "postgresql"], indirect=True)
+def test_whatever_happens_a_store_keeps_to_the_rules(open_store: Opener) -> None:
+    run_state_machine_as_test(
+        lambda: StoreMachine(open_store),  # type: ignore[arg-type]  # whatever makes one will do
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=30,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -173,13 +173,15 @@ class Wire:
 
 
 class HubProcess:
-    """A hub as users start it."""
+    """A hub as users start it, on a file, or at a `url` with its errors in a file beside."""
 
-    def __init__(self, db: Path, *words: str, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, db: Path, *words: str, url: str = "", env: dict[str, str] | None = None
+    ) -> None:
         self._errors = db.with_suffix(".stderr")
         with self._errors.open("ab") as errors:
             self.process = subprocess.Popen(
-                [MITTELO, "hub", "--db", str(db), "--port", "0", "--print-url", *words],
+                [MITTELO, "hub", "--db", url or str(db), "--port", "0", "--print-url", *words],
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 stdin=subprocess.DEVNULL,

@@ -3,6 +3,8 @@
 import os
 import shutil
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import assert_never
 
@@ -54,11 +56,12 @@ def command_of(
             assert_never(backend)
 
 
-def child_environment(backend: Backend) -> dict[str, str]:
-    """Return the environment that a backend's program gets, whatever it is asked."""
+def child_environment(backend: Backend, home: str = "") -> dict[str, str]:
+    """Return the environment that a backend's program gets; `home` moves it, before all else."""
     env = {name: value for name, value in environment().items() if name not in SECRETS}
-    home = env.get(HOME_VARIABLE)
-    return _moved(env, Path(home).expanduser().absolute(), backend) if home else env
+    home = home or env.get(HOME_VARIABLE, "")
+    env = _moved(env, Path(home).expanduser().absolute(), backend) if home else env
+    return env | dict(_filed_keys(backend, env))
 
 
 def make_home(env: dict[str, str]) -> None:
@@ -76,6 +79,15 @@ def script_words(script: Path) -> list[str]:
         return [sys.executable, str(script)]
     starts = head.startswith(b"#!") or b"\0" in head
     return [str(script)] if os.access(script, os.X_OK) and starts else ["bash", str(script)]
+
+
+def _filed_keys(backend: Backend, env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the keys that lie in a file below the home, where no variable holds them."""
+    files = backend.harness.key_files if isinstance(backend, Agent) else {}
+    for name, below in files.items():
+        if not env.get(name):
+            with suppress(OSError):
+                yield name, (Path(env.get("HOME", "~")).expanduser() / below).read_text().strip()
 
 
 def _with_stand_in(backend: Agent, argv: list[str], env: dict[str, str]) -> list[str]:

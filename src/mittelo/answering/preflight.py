@@ -42,9 +42,9 @@ class Report(Struct, frozen=True, kw_only=True):
     used: str
 
 
-def preflight(name: str, backend: Backend) -> Report:
-    """Look whether a backend has what it needs."""
-    env = child_environment(backend)
+def preflight(name: str, backend: Backend, home: str = "") -> Report:
+    """Look whether a backend has what it needs, in a home of its own if one is named."""
+    env = child_environment(backend, home)
     return report(name, backend.used, _gaps(backend, env))
 
 

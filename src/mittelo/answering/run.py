@@ -24,6 +24,7 @@ from mittelo.core.signs import Tokens
 from mittelo.core.stalls import Patience
 from mittelo.core.tries import Finish, Limits, Stop, StopAsked
 from mittelo.core.verdicts import Facts, judge
+from mittelo.errors import MitteloError
 from mittelo.files import write_whole
 from mittelo.harness.base import Command, Harness, LogWindow
 from mittelo.harness.declared import Declared
@@ -95,8 +96,11 @@ def bounds_of(configuration: Configuration) -> Bounds:
 class Run:
     """One run of a backend; `stop` may come from any thread, also before it has begun."""
 
-    def __init__(self, backend: Backend, question: Question, bounds: Bounds, cwd: str) -> None:
+    def __init__(
+        self, backend: Backend, question: Question, bounds: Bounds, cwd: str, home: str = ""
+    ) -> None:
         self._backend = backend
+        self._home = home
         self._question = question
         self._bounds = bounds
         self._cwd = cwd
@@ -125,13 +129,15 @@ class Run:
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             answer = Answer(reason=f"{where}{error.strerror}", category=Category.HARNESS_LAUNCH)
+        except MitteloError as error:
+            answer = Answer(reason=error.what, category=Category.HARNESS_LAUNCH)
         return replace(answer, seconds=time.monotonic() - began)
 
     def _answer(self, scratch: Path) -> Answer:
-        env = child_environment(self._backend) | self._given(scratch)
+        env = child_environment(self._backend, self._home) | self._given(scratch)
         make_home(env)
         command = command_of(self._backend, self._question.prompt, self._cwd, str(scratch), env)
-        if refused := self._too_long():
+        if refused := self._no_place() or self._too_long():
             return refused
         env |= command.env
         began = time.time()
@@ -157,6 +163,11 @@ class Run:
             "TMPDIR": str(temporary),
             MARKER: f"task.{uuid.uuid4().hex}",
         }
+
+    def _no_place(self) -> Answer | None:
+        if Path(self._cwd).is_dir():
+            return None
+        return Answer(reason=f"{self._cwd} is no folder", category=Category.HARNESS_LAUNCH)
 
     def _too_long(self) -> Answer | None:
         if not isinstance(self._backend, Agent):

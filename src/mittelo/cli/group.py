@@ -1,12 +1,9 @@
 """A click group whose commands are modules of a package, imported when they are named."""
 
 import importlib
-import pkgutil
 
 import click
 from typing_extensions import override
-
-from mittelo.version import version
 
 
 class Commands(click.Group):
@@ -32,6 +29,8 @@ class Commands(click.Group):
 
     @override
     def list_commands(self, ctx: click.Context) -> list[str]:
+        import pkgutil
+
         package = importlib.import_module(self._package)
         found = [module.name for module in pkgutil.iter_modules(package.__path__)]
         return sorted(name.replace("_", "-") for name in found)
@@ -78,5 +77,7 @@ def _show_help(context: click.Context) -> None:
 
 def _show_version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
     if asked:
+        from mittelo.version import version
+
         click.echo(f"{context.info_name} {version()}")
         context.exit()

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -27,6 +26,8 @@ def console() -> "Console":
 
     When its reader or its terminal goes away, it falls silent, and the relay goes on.
     """
+    from pathlib import Path
+
     from rich.console import Console
 
     class Forgiving(Console):
@@ -47,3 +48,15 @@ def console() -> "Console":
             self.file = Path(os.devnull).open("w")  # noqa: SIM115 - open until the end
 
     return Forgiving(file=sys.stdout, markup=False, highlight=False, emoji=False)
+
+
+def pour(text: str) -> None:
+    """Write what a task answered as it is, but to a terminal without what that would obey."""
+    if sys.stdout.isatty():
+        from mittelo.core.clipping import printable
+
+        return say(printable(text).removesuffix("\n"))
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode(errors="replace"))
+    sys.stdout.buffer.flush()
+    return None

@@ -173,6 +173,20 @@ def worker_state() -> Path:
 
 def installed_backends() -> list[Path]:
     """Return the folders of backends that come with mittelo: in the package, and of a checkout."""
+    return _installed("backends", "backends")
+
+
+def installed_packs() -> list[Path]:
+    """Return the folders of task packs that come with mittelo."""
+    return _installed("examples", "examples")
+
+
+def cli_locks() -> list[Path]:
+    """Return where the lock of the agent CLIs may lie; a checkout's own is the last."""
+    return _installed("cli_lock.json", "docs/cli_lock.json")
+
+
+def _installed(packed: str, in_checkout: str) -> list[Path]:
     package = Path(__file__).parents[1]
-    checkout = package.parents[1] / "backends" if package.parent.name == "src" else None
-    return [package / "backends", *([checkout] if checkout else [])]
+    checkout = package.parents[1] if package.parent.name == "src" else None
+    return [package / packed, *([checkout / in_checkout] if checkout else [])]

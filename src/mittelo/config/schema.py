@@ -15,8 +15,15 @@ class Defaults(Struct, frozen=True):
     antigravity_model: str = ""
     claude_model: str = ""
     codex_model: str = ""
+    copilot_model: str = ""
     gemini_model: str = ""
+    glm_model: str = ""
+    kimi_model: str = ""
+    kiro_model: str = ""
+    mlx_model: str = ""
     opencode_model: str = ""
+    pi_model: str = ""
+    qwen_model: str = ""
 
 
 class FreeRun(Struct, frozen=True):

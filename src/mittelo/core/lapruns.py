@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mittelo.core.faults import Category, Evidence, Source
+from mittelo.core.instants import moment
 from mittelo.core.records import Outcome, TryRecord
 from mittelo.core.relays import LAP_GONE
 from mittelo.core.verdicts import Facts, Verdict, judge
@@ -65,9 +66,11 @@ def judge_lap(facts: Facts, lap: LapFacts) -> Verdict:
     if lap.broken:
         reason = f"the queue is broken: {lap.broken}"
         return Verdict(Outcome.FAILED, reason, retryable=False, stuck=True)
+    if (lap.done or lap.gone) and lap.id in lap.finished:  # what is done may be pruned
+        return _finished(verdict, lap)
     if facts.handed_off:
         return _in_spite_of(verdict, Outcome.HANDOFF_REQUESTED)
-    if lap.done and (lap.id in lap.finished or facts.changed):
+    if lap.done and facts.changed:
         return _finished(verdict, lap)
     if lap.done or lap.gone:
         what = "finished by someone else" if lap.done else "removed from the queue"
@@ -142,10 +145,11 @@ class Standing(Struct, frozen=True):
     circling: bool = False
 
 
-def standing_of(lap: str, tries: Iterable[TryRecord]) -> Standing:
+def standing_of(lap: str, tries: Iterable[TryRecord], edited: str = "") -> Standing:
     """Return how it stands with a lap, from all tries on record; others of its group count too.
 
-    Laps that a dirty handoff created are of one group with the lap that was handed off.
+    Laps that a dirty handoff created are of one group with the lap that was handed off. `edited`
+    tells when it was changed last: if that was after all tries, it does not go round in circles.
     """
     known = [made for made in tries if made.lap_id]
     group = _group(lap, known)
@@ -154,7 +158,7 @@ def standing_of(lap: str, tries: Iterable[TryRecord]) -> Standing:
         return Standing()
     if not _left_a_mess(runs[-1]):
         mine = [made for made in runs if made.lap_id == lap]
-        return Standing(circling=_circles(mine))
+        return Standing(circling=_circles(mine) and not _is_later(edited, mine[-1].ended_at))
     tail = runs[-MAX_RECOVERIES:]
     capped = len(tail) == MAX_RECOVERIES and all(made.role == RECOVERY for made in tail)
     return Standing(recover=not capped, capped=capped)
@@ -171,6 +175,11 @@ def _circles(runs: Sequence[TryRecord]) -> bool:
         and not (made.created_laps or made.commit_hash or made.files_changed)
         for made in tail
     )
+
+
+def _is_later(edited: str, ended: str) -> bool:
+    """Tell whether an edit came after a try, to the second."""
+    return bool(edited and ended) and moment(edited).replace(microsecond=0) > moment(ended)
 
 
 def _last_tries(tries: Iterable[TryRecord]) -> list[TryRecord]:

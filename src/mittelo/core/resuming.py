@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from mittelo.core.records import LaneMark, TryRecord
 from mittelo.core.relays import (
     END_OF_RUN,
+    LAP_GONE,
     Relay,
     change_lanes,
     everybody_failed,
@@ -81,6 +82,8 @@ def _replay(at: Relay, made: TryRecord) -> Relay:
         return replace(at, done=at.done + 1, attempt=0, session="", failures=0, fruitless=0)
     if made.cancellation_source == "pause":
         return give_back_attempt(replace(at, session=made.session_id or at.session))
+    if made.cancellation_source == LAP_GONE:
+        return replace(at, attempt=0, session="")
     if _ended_its_run(at, made):
         return without_current(at)
     return replace(at, session=made.session_id if _is_runner(at.runner, made) else "")

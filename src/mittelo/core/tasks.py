@@ -10,8 +10,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-Count = Annotated[int, Meta(ge=0, le=2**53)]
-_LONGEST_ID = 16
+_LAST_ID = 2**53
+Count = Annotated[int, Meta(ge=0, le=_LAST_ID)]
 
 
 class Status(StrEnum):
@@ -26,7 +26,11 @@ class Status(StrEnum):
     @property
     def ended(self) -> bool:
         """Tell whether nothing more happens to it by itself."""
-        return self is not Status.QUEUED and self is not Status.LEASED
+        return self is not _QUEUED and self is not _LEASED
+
+
+_QUEUED = Status.QUEUED
+_LEASED = Status.LEASED
 
 
 class Why(StrEnum):
@@ -45,7 +49,7 @@ class No(Struct, frozen=True):
     message: str
 
 
-class Head(Struct, frozen=True):
+class Head(Struct, frozen=True, gc=False):
     """All of a task but its texts.
 
     `blocked` counts the tasks that it waits for. `leases` counts all leases ever given and never
@@ -80,7 +84,7 @@ class Head(Struct, frozen=True):
     @property
     def ready(self) -> bool:
         """Tell whether it can be leased now."""
-        return self.status is Status.QUEUED and not self.blocked and self.not_before is None
+        return self.status is _QUEUED and not self.blocked and self.not_before is None
 
     @property
     def may_run_again(self) -> bool:
@@ -96,7 +100,7 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cost_usd: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
 
 
-class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A lease that is over, and how it ended: done, failed, released, expired or cancelled."""
 
     number: int
@@ -111,7 +115,7 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     lease_id: str | None = None
 
 
-class Step(Struct, frozen=True):
+class Step(Struct, frozen=True, gc=False):
     """What becomes of a task. `kind` names the event; `over` is the attempt that it ends."""
 
     kind: str
@@ -160,6 +164,8 @@ def open_backends(backends: Collection[str], paused: Collection[str]) -> list[st
 
     Whoever serves only paused backends gets nothing; "" in `paused` stands for everybody.
     """
+    if not backends and not paused:
+        return [""]
     if "" in paused:
         return []
     serving = [backend for backend in dict.fromkeys(backends) if backend not in paused]
@@ -171,7 +177,7 @@ def grant(head: Head, to: Taker, now: float) -> Step:
     number = head.leases + 1
     leased = replace(
         head,
-        status=Status.LEASED,
+        status=_LEASED,
         updated_at=now,
         leases=number,
         spent=head.spent + 1,
@@ -189,9 +195,8 @@ def grant(head: Head, to: Taker, now: float) -> Step:
 def task_of(lease_id: str) -> int | None:
     """Return the task of a lease as `grant` named it; None for what is no name of a lease."""
     number, dot, _ = lease_id.partition(".")
-    if not dot or not number.isdecimal() or not number.isascii() or len(number) > _LONGEST_ID:
-        return None
-    return int(number)
+    is_number = number.isascii() and number.isdecimal() and len(number) <= len(str(_LAST_ID))
+    return int(number) if dot and is_number and 1 <= int(number) <= _LAST_ID else None
 
 
 def renew(head: Head, lease_id: str, seconds: float, now: float) -> Step | No:
@@ -294,7 +299,7 @@ def keep_after_restart(head: Head, now: float, grace: float) -> Head:
 
 
 def _is_held(head: Head, now: float) -> bool:
-    return head.status is Status.LEASED and (head.leased_until or 0.0) > now
+    return head.status is _LEASED and (head.leased_until or 0.0) > now
 
 
 def _not_his(head: Head, ending: Ending, now: float) -> No | None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mittelo.core.faults import Fault
 from mittelo.core.signs import Erred, Reading, Sign
@@ -116,6 +117,10 @@ class Harness:
     `faults`: phrases of failure that are its own.
     `stand_in`: words that start it where its program is not installed.
     `folders`: variables that name folders of its own, which lead it out of another home.
+    `key_files`: where a variable that it reads is not set, the file below the home that holds it.
+    `modes`: what it can be used for; one that only answers leaves a repository as it is.
+    `measured`: the version that its facts are from; "" where none was measured.
+    `version_words`, `help_words`: how it is asked for its version, and for the flags it takes.
     """
 
     name: str = ""
@@ -133,6 +138,11 @@ class Harness:
     faults: tuple[Fault, ...] = ()
     stand_in: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
+    key_files: Mapping[str, str] = {}
+    modes: tuple[Mode, ...] = (Mode.WORK, Mode.ANSWER)
+    measured: str = ""
+    version_words: tuple[str, ...] = ("--version",)
+    help_words: tuple[str, ...] = ("--help",)
 
     def command(self, job: Job) -> Command:
         """Return what to start for this job."""
@@ -180,8 +190,18 @@ class Harness:
         del env
         yield Program((self.binary, *self.stand_in[:1]))
 
+    def flags(self) -> list[str]:
+        """Return every flag that it may be started with, all of which its help should name."""
+        full = Job(prompt="x", model="m", effort="high", session="s", scratch="/s")
+        jobs = [replace(job, mode=mode) for job in (Job(prompt="x"), full) for mode in self.modes]
+        words = [word for job in jobs for word in self.command(job).argv[1:]]
+        found = [word.partition("=")[0] for word in words if re.match(r"--?[A-Za-z]", word)]
+        return [*dict.fromkeys(word for word in found if word not in self.help_words)]
+
     def notes(self, job: Job) -> list[str]:
         """Return what the user should know about options that will not work as asked."""
+        if job.mode not in self.modes:
+            return [f"{self.name} can only answer; it changes nothing in a repository."]
         if job.effort and not self.takes_effort:
             return [f"{self.name} has no flag for effort; {job.effort!r} is not passed on."]
         if job.effort and self.efforts and job.effort not in self.efforts:

@@ -8,19 +8,35 @@ from mittelo.harness.antigravity import Antigravity
 from mittelo.harness.base import Harness
 from mittelo.harness.claude import Claude
 from mittelo.harness.codex import Codex
+from mittelo.harness.copilot import Copilot
 from mittelo.harness.declared import Declaration, Declared
 from mittelo.harness.gemini import Gemini
+from mittelo.harness.glm import Glm
+from mittelo.harness.kimi import Kimi
+from mittelo.harness.kiro import Kiro
+from mittelo.harness.mlx import Mlx
 from mittelo.harness.opencode import Opencode
+from mittelo.harness.pi import Pi
+from mittelo.harness.qwen import Qwen
 from mittelo.harness.scripted import Echo, Script
+from mittelo.harness.tmux import Tmux
 
 BUILT_IN: tuple[Harness, ...] = (
     Antigravity(),
     Claude(),
     Codex(),
+    Copilot(),
     Gemini(),
+    Glm(),
+    Kimi(),
+    Kiro(),
+    Mlx(),
     Opencode(),
+    Pi(),
+    Qwen(),
     Script(),
     Echo(),
+    Tmux(),
 )
 
 

@@ -21,7 +21,7 @@ import socket
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -278,7 +278,7 @@ class HubClient:
     def _connect(self) -> None:
         host, port = self._address
         try:
-            raw = socket.create_connection(self._address, timeout=CONNECT_SECONDS)
+            raw = socket.create_connection((_name(host), port), timeout=CONNECT_SECONDS)
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             wrap = self._tls.wrap_socket if self._tls else None
             self._socket = wrap(raw, server_hostname=host) if wrap else raw
@@ -340,6 +340,11 @@ class HubClient:
         failed = reply.error
         raise_as = LeaseLostError if failed.code == Code.LEASE_LOST else HubError
         raise raise_as(failed.message, failed.code, failed.path)
+
+
+def _name(host: str) -> str:
+    """Return a host as bytes where they say all: as text it costs the codec of foreign names."""
+    return cast("str", host.encode()) if host.isascii() else host
 
 
 def _line(request: req.Request) -> bytes:

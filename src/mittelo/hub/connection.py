@@ -24,17 +24,20 @@ LINGER_SECONDS = 2.0
 """So long the rest of a line that was too long is read and thrown away."""
 
 MAX_STRANGERS_LINE = 64 * 1024
-_IN_ORDER = (req.List, req.Get, req.Stats, req.Workers, req.Follow, req.Shutdown)
+_IN_ORDER = {req.List, req.Get, req.Stats, req.Workers, req.Follow, req.Shutdown}
 """What looks at the whole hub is asked when all before it is answered, and what follows then.
 
 Changes are asked for at once, so that those that travel together are committed together.
 """
 
+_READS = {req.List, req.Get, req.Stats}
+"""What is read beside the changes: none that was asked for later may overtake it."""
+
 
 class _Slot:
     """The place of one answer among those that go out."""
 
-    __slots__ = ("deferred", "identity", "reply", "tasks", "waits")
+    __slots__ = ("deferred", "holds_up", "identity", "reply", "tasks", "waits")
 
     def __init__(self, identity: bytes) -> None:
         self.identity = identity
@@ -42,6 +45,7 @@ class _Slot:
         self.reply: bytes | None = None
         self.tasks: list[Task] | None = None
         self.waits = False
+        self.holds_up = False
 
 
 class Connection(asyncio.Protocol):
@@ -130,6 +134,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._closing:
             return
+        if self._is_one_line(data):
+            self._take(data)
+            return
         whole, newline, rest = data.rpartition(b"\n")
         if newline:
             read = whole.split(b"\n")
@@ -141,6 +148,18 @@ class Connection(asyncio.Protocol):
         if rest:
             self._keep(rest)
         self._work()
+
+    def _is_one_line(self, data: bytes) -> bool:
+        """Tell whether this is a request by itself, as almost always, and nothing is before it."""
+        return (
+            data.find(b"\n") == len(data) - 1
+            and len(self._slots) < MAX_OPEN
+            and not self._unread
+            and not self._blocked
+            and self._tail is None
+            and len(data) <= self._limit
+            and not data.isspace()
+        )
 
     def stop_reading(self) -> None:
         """Take no more requests than were read."""
@@ -181,7 +200,7 @@ class Connection(asyncio.Protocol):
     @property
     def _limit(self) -> int:
         most = self._door.max_line
-        return min(most, MAX_STRANGERS_LINE) if self.is_stranger else most
+        return min(most, MAX_STRANGERS_LINE) if self._visitor.role is None else most
 
     # In
 
@@ -219,7 +238,7 @@ class Connection(asyncio.Protocol):
         self._slots.append(slot)
         if isinstance(request, Refusal):
             self._fill(slot, request)
-        elif self._deferring or isinstance(request, _IN_ORDER):
+        elif self._deferring or type(request) in _IN_ORDER:
             slot.deferred = request
             self._deferring += 1
             self._flush()
@@ -238,6 +257,7 @@ class Connection(asyncio.Protocol):
         else:
             slot.tasks = tasks
         slot.reply = lines.write(slot.identity, answer)
+        self._go_on_after(slot)
         self._flush()
 
     def _give_back(self, tasks: list[Task] | None) -> None:
@@ -273,7 +293,9 @@ class Connection(asyncio.Protocol):
 
     def _start(self, slot: _Slot, request: Request) -> None:
         slot.deferred = None
-        self._deferring -= 1
+        slot.holds_up = type(request) in _READS
+        if not slot.holds_up:
+            self._deferring -= 1
         if isinstance(request, req.List):
             self._listing = Listing(request, slot.identity, self.write, self._ask)
             self._listing.begin(partial(self._listed, slot))
@@ -289,7 +311,14 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         slot.reply = last
+        self._go_on_after(slot)
         self._flush()
+
+    def _go_on_after(self, slot: _Slot) -> None:
+        """Hold up no longer what was asked for after a read."""
+        if slot.holds_up:
+            slot.holds_up = False
+            self._deferring -= 1
 
     def _close_if_done(self) -> None:
         if not self._ended or self._slots or self._unread:

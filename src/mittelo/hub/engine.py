@@ -1,19 +1,20 @@
 """Bring changes to the store in groups, and let leases wait until there is a task for them.
 
-One thread writes. What is asked for while it commits goes into the next commit, together; an
-answer leaves only after that. Everything else here happens on the event loop.
+What is asked for in one turn of the event loop, or while a write is under way, goes into the next
+write, together; an answer leaves only after that. Where the disk is quick, the loop itself writes:
+handing a group to a thread and back would take longer than the disk. Where it is slow, a thread
+writes, and the loop goes on listening.
 """
 
 import asyncio
-import queue
-import threading
+import math
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from mittelo.core.requests import (
@@ -47,16 +48,23 @@ LONGEST_SLEEP = 1.0
 """The clock may be set; what is due is found after so many seconds all the same."""
 
 RETRY_SECONDS = 1.0
-"""The pause after a write that failed as a whole."""
+"""The pause before what is due is tried again after a write that failed as a whole."""
+
+QUICK_SECONDS = 0.0004
+"""A store that lets us wait for less than this is written to on the event loop."""
+
+MAX_LEAVING = 10_000
+"""So many connections that ended are remembered, for what they asked last is soon answered."""
+
+LOOKED_AT = 32
+"""Of so many writes the one that waited least tells how quick the store is.
+
+The others may have waited for their turn on a busy machine.
+"""
 
 Reply = Callable[[Answer], None]
 _OUR_FAULT = Refusal("The hub failed at this; its log tells how.", Code.INTERNAL)
 _STOPPING = Refusal("The hub is shutting down; come again.", Code.UNAVAILABLE)
-
-
-class _Job(Struct, frozen=True):
-    call: Call
-    reply: Reply
 
 
 class Engine:
@@ -78,14 +86,22 @@ class Engine:
         self._on_failure = on_failure
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._calls: list[Call] = []
+        self._replies: list[Reply] = []
+        self._called = self._writing = self._closed = False
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = self._rest_until = 0.0
+        self._may_block = getattr(store, "BLOCKS_BRIEFLY", False)
+        self._quick = True
+        self._least_wait, self._looked_at = math.inf, 0
+        self._thread = ThreadPoolExecutor(1, "hub writer")
         self._waiting = WaitingRoom()
+        self._leaving: dict[int, None] = {}
         self._open = 0
         self._idle = asyncio.Event()
         self._idle.set()
         self._draining = False
-        self._thread = threading.Thread(target=self._write, name="hub writer", daemon=True)
-        self._thread.start()
+        self._set_alarm()
 
     @property
     def waiting(self) -> int:
@@ -94,23 +110,29 @@ class Engine:
 
     def submit(self, call: Call, reply: Reply) -> None:
         """Ask for a change; the reply comes on the event loop, and exactly once."""
-        match call.request:
-            case Lease() if self._draining:
-                reply(_STOPPING)
-            case Ack(lease=Lease()) as ack if self._draining:
-                self._put(Call(replace(ack, lease=None), call.caller), reply)
-            case Lease(wait_seconds=wait) as lease if wait:
-                waiter = Waiter(call, lease, reply, self._loop.time() + wait)
-                self._put(call, partial(self._seat, waiter))
-            case _:
-                self._put(call, reply)
+        request = call.request
+        if isinstance(request, Lease):
+            if self._draining:
+                return reply(_STOPPING)
+            if request.wait_seconds:
+                until = self._loop.time() + request.wait_seconds
+                reply = partial(self._seat, Waiter(call, request, reply, until))
+        elif self._draining and isinstance(request, Ack) and request.lease:
+            call = Call(replace(request, lease=None), call.caller)
+        return self._put(call, reply)
 
     def submit_whole(self, call: Call, reply: Reply) -> None:
         """Ask for a change that takes several writes, each short, and add their answers up."""
         self._again(call, reply, 0)
 
     def forget(self, connection: int, *, answer: bool = False) -> None:
-        """Let the leases of a connection wait no more; `answer` tells it that nothing came."""
+        """Let the leases of a connection wait no more; `answer` tells it that nothing came.
+
+        Those that are being written do not wait either.
+        """
+        self._leaving[connection] = None
+        if len(self._leaving) > MAX_LEAVING:
+            del self._leaving[next(iter(self._leaving))]
         self._send_away(self._waiting.of(connection), answer=answer)
 
     def _send_away(self, waiters: Iterable[Waiter], *, answer: bool) -> None:
@@ -136,13 +158,24 @@ class Engine:
     async def close(self) -> None:
         """End the writer; what was asked for before is done first."""
         self._draining = True
-        self._jobs.put(None)
-        await asyncio.to_thread(self._thread.join)
+        await self._idle.wait()
+        self._closed = True
+        if self._alarm:
+            self._alarm.cancel()
+        await asyncio.to_thread(self._thread.shutdown)
 
     def _put(self, call: Call, reply: Reply) -> None:
+        if not self._open:
+            self._idle.clear()
         self._open += 1
-        self._idle.clear()
-        self._jobs.put(_Job(call, reply))
+        self._calls.append(call)
+        self._replies.append(reply)
+        self._begin_soon()
+
+    def _begin_soon(self) -> None:
+        if not self._called:
+            self._called = True
+            self._loop.call_soon(self._begin)
 
     def _again(self, call: Call, reply: Reply, sum_: int) -> None:
         def add(answer: Answer) -> None:
@@ -160,71 +193,91 @@ class Engine:
 
         self._put(call, add)
 
-    # On the writer's thread
+    # Writing
 
-    def _write(self) -> None:
-        while True:
-            jobs, last = self._gather()
-            self._commit(jobs)
-            if last:
-                return
-
-    def _gather(self) -> tuple[list[_Job], bool]:
-        """Return what was asked for, once there is something or something is due."""
-        jobs: list[_Job] = []
-        try:
-            job = self._jobs.get(timeout=self._sleep())
-            while job is not None:
-                jobs.append(job)
-                if len(jobs) >= GROUP:
-                    return jobs, False
-                job = self._jobs.get_nowait()
-        except queue.Empty:
-            return jobs, False
-        return jobs, True
-
-    def _sleep(self) -> float:
-        due = self._store.next_due()
-        if due is None:
-            return LONGEST_SLEEP
-        return min(LONGEST_SLEEP, max(0.0, due - self._clock()))
-
-    def _commit(self, jobs: list[_Job]) -> None:
-        now = self._clock()
-        due = self._store.next_due()
-        if not jobs and (due is None or due > now):
+    def _begin(self) -> None:
+        """Write what was asked for, unless a write is under way; its end begins the next."""
+        self._called = False
+        if self._writing or self._closed:
             return
-        try:
-            outcome = self._store.apply([job.call for job in jobs], now)
-        except StoreError as error:
-            outcome = self._failed(jobs, error)
-        except Exception:  # noqa: BLE001 - a thread's entry: the hub must go on
-            warn(traceback.format_exc())
-            outcome = Outcome([_OUR_FAULT] * len(jobs))
-            time.sleep(RETRY_SECONDS)
-        self._loop.call_soon_threadsafe(self._deliver, jobs, outcome)
+        now = self._clock()
+        if not self._calls and not self._is_due(now):
+            self._set_alarm()
+            return
+        calls, self._calls = self._calls[:GROUP], self._calls[GROUP:]
+        replies, self._replies = self._replies[:GROUP], self._replies[GROUP:]
+        self._writing = True
+        if self._may_block and self._quick:
+            self._written(replies, self._write(calls, now))
+        else:
+            write = self._loop.run_in_executor(self._thread, self._write, calls, now)
+            write.add_done_callback(lambda done: self._written(replies, done.result()))
 
-    def _failed(self, jobs: list[_Job], error: StoreError) -> Outcome:
+    def _is_due(self, now: float) -> bool:
+        due = self._store.next_due()
+        return due is not None and due <= now and self._loop.time() >= self._rest_until
+
+    def _set_alarm(self) -> None:
+        """Look again when something is due, or after a while."""
+        due = self._store.next_due()
+        wait = LONGEST_SLEEP if due is None else min(LONGEST_SLEEP, due - self._clock())
+        at = max(self._loop.time() + wait, self._rest_until)
+        if self._alarm and at < self._alarm_at:
+            self._alarm.cancel()
+            self._alarm = None
+        if not self._alarm and not self._closed:
+            self._alarm, self._alarm_at = self._loop.call_at(at, self._ring), at
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._begin()
+
+    def _write(self, calls: list[Call], now: float) -> Outcome:
+        """Change the store: on the event loop or on the writer's thread."""
+        began, worked = time.perf_counter(), time.thread_time()
+        try:
+            outcome = self._store.apply(calls, now)
+        except StoreError as error:
+            outcome = self._failed(calls, error)
+        except Exception:  # noqa: BLE001 - whatever it was, the hub must go on
+            warn(traceback.format_exc())
+            self._rest_until = self._loop.time() + RETRY_SECONDS
+            outcome = Outcome([_OUR_FAULT] * len(calls))
+        self._look_at_speed(time.perf_counter() - began - (time.thread_time() - worked))
+        return outcome
+
+    def _failed(self, calls: list[Call], error: StoreError) -> Outcome:
         said = f"{error.what} {error.todo}".strip()
         warn(said)
+        self._rest_until = self._loop.time() + RETRY_SECONDS
         if error.damaged:
             self._loop.call_soon_threadsafe(self._on_failure, error)
-        if not jobs:
-            time.sleep(RETRY_SECONDS)
-        return Outcome([Refusal(said, Code.UNAVAILABLE)] * len(jobs))
+        return Outcome([Refusal(said, Code.UNAVAILABLE)] * len(calls))
 
-    # On the event loop again
+    def _look_at_speed(self, waited: float) -> None:
+        """Choose where to write; the write that waited least tells how quick the store is."""
+        self._least_wait = min(self._least_wait, waited)
+        self._looked_at += 1
+        if self._looked_at == LOOKED_AT:
+            self._quick = self._least_wait < QUICK_SECONDS
+            self._least_wait, self._looked_at = math.inf, 0
 
-    def _deliver(self, jobs: list[_Job], outcome: Outcome) -> None:
-        for job, answer in zip(jobs, outcome.answers, strict=True):
-            job.reply(answer)
+    def _written(self, replies: list[Reply], outcome: Outcome) -> None:
+        """Answer, once the next write is under way if it is on the thread."""
+        self._writing = False
+        if self._calls:
+            self._begin_soon()
+        else:
+            self._set_alarm()
+        for reply, answer in zip(replies, outcome.answers, strict=True):
+            reply(answer)
         if outcome.events:
             self._on_events(outcome.events)
         if outcome.resumed:
             self._call(self._waiting.call_all())
         elif outcome.ready:
             self.announce(outcome.ready)
-        self._open -= len(jobs)
+        self._open -= len(replies)
         if not self._open:
             self._idle.set()
 
@@ -242,7 +295,8 @@ class Engine:
     def _seat(self, waiter: Waiter, answer: Answer) -> None:
         """Answer a lease that waits, or let it wait for what is left of its time."""
         empty = isinstance(answer, Leased) and not answer.tasks
-        if empty and not self._draining and self._loop.time() < waiter.until:
+        may_wait = not self._draining and waiter.call.caller.connection not in self._leaving
+        if empty and may_wait and self._loop.time() < waiter.until:
             self._waiting.enter(waiter)
             waiter.timer = self._loop.call_at(waiter.until, self._give_up, waiter)
             return

@@ -25,12 +25,22 @@ class Feed:
         """Return the number of the last event."""
         return self._last
 
+    def begin(self, last: int) -> None:
+        """Forget what was, and go on after a number."""
+        self._events.clear()
+        self._last = last
+
     def append(self, events: Sequence[Event]) -> None:
-        """Give events their numbers and keep them."""
+        """Give events their numbers and keep them.
+
+        Those that several hubs share have numbers; what is known, or does not follow yet, is passed
+        over: it comes again with all that is between.
+        """
         for event in events:
-            self._last += 1
-            event.number = self._last
-        self._events.extend(events)
+            if event.number in (0, self._last + 1):
+                self._last += 1
+                event.number = self._last
+                self._events.append(event)
 
     def since(self, after: int | None, limit: int) -> Events:
         """Return the events after a number; without one, none, and where to begin."""

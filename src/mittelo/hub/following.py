@@ -37,9 +37,15 @@ class Followers:
 
     def tell(self, events: Sequence[Event]) -> None:
         """Put events on record and answer those who wait for them."""
+        before = self._feed.last
         self._feed.append(events)
-        for follower in [*self._waiting]:
-            self._answer(follower)
+        if self._feed.last > before:
+            self.send_away()
+
+    def begin(self, last: int) -> None:
+        """Go on after an event number, as if nothing had been told before."""
+        self._feed.begin(last)
+        self.send_away()
 
     def forget(self, connection: int, *, answer: bool = False) -> None:
         """Let a connection wait no more; `answer` tells it that nothing came."""

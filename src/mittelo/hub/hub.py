@@ -1,6 +1,7 @@
 """The hub itself: everything that can be asked of it, whichever door the question came by."""
 
 import asyncio
+import contextlib
 import secrets
 import time
 import traceback
@@ -18,7 +19,7 @@ from mittelo.hub.engine import Engine, Reply
 from mittelo.hub.events import Feed
 from mittelo.hub.following import Followers
 from mittelo.hub.roster import Roster
-from mittelo.hub.store import Call, Caller, Store, StoreError
+from mittelo.hub.store import Call, Caller, Heard, Store, StoreError
 from mittelo.log import warn
 from mittelo.version import version
 
@@ -29,18 +30,23 @@ GRACE_SECONDS = 30.0
 PURGE_EVERY_SECONDS = 60.0
 
 
+_NOTHING: set[type[Request]] = set()
+
+
 class Visitor:
     """Somebody at a door: what he may do, and by which names his tasks are known."""
 
-    __slots__ = ("caller", "role")
+    __slots__ = ("allowed", "caller", "role")
 
     def __init__(self, connection: int, role: Role | None) -> None:
         self.caller = Caller(connection, set())
         self.role = role
+        self.allowed = ALLOWED[role] if role else _NOTHING
 
     def show(self, token: Token) -> None:
         """Let him do from now on what his token is for."""
         self.role = token.role
+        self.allowed = ALLOWED[token.role]
         only_own = token.role is Role.SUBMIT
         self.caller = Caller(self.caller.connection, self.caller.workers, token.name, only_own)
 
@@ -63,9 +69,11 @@ class Hub:
         self._loop = asyncio.get_running_loop()
         self._numbers = count(secrets.randbits(30) << 32)
         self._roster = Roster()
-        self.followers = Followers(Feed(time.time()))
+        feed = Feed(time.time())
+        self.followers = Followers(feed)
         self._reader = ThreadPoolExecutor(1, "hub reader")
-        self.engine = Engine(store, on_events=self._tell, on_failure=on_failure)
+        self.engine = Engine(store, on_events=self._tell, on_failure=on_failure, clock=store.clock)
+        store.listen(self._hear_soon, lambda: feed.last)
         self._purging: asyncio.TimerHandle | None = None
         if keep_days:
             self._purge(req.Purge(days=keep_days))
@@ -93,10 +101,12 @@ class Hub:
 
     def ask(self, request: Request, visitor: Visitor, reply: Reply) -> None:
         """Answer a request, now or later, once."""
-        if refused := _refused(request, visitor):
+        if type(request) not in visitor.allowed and (refused := _refused(request, visitor)):
             return reply(refused)
         caller = visitor.caller
-        match request:
+        match request:  # what is asked for most stands first
+            case req.Enqueue():
+                self.engine.submit(Call(request, caller), reply)
             case req.Lease():
                 caller.workers.add(request.worker_id)
                 self._roster.asks(request, caller.connection, time.time())
@@ -110,7 +120,7 @@ class Hub:
             case req.Purge() | req.RetryFailed():
                 self.engine.submit_whole(Call(request, caller), reply)
             case req.Stats():
-                self._read(lambda: self._store.counted(time.time()), reply)
+                self._read(lambda: self._store.counted(self._store.clock()), reply)
             case req.Get():
                 task_id = request.task_id
                 self._read(lambda: self._store.task(task_id) or no_task(task_id), reply)
@@ -164,6 +174,19 @@ class Hub:
     def _tell(self, events: list[Event]) -> None:
         self._roster.note(events)
         self.followers.tell(events)
+
+    def _hear_soon(self, heard: Heard) -> None:
+        """Take in, on any thread, what others did to the tasks."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is here any more
+            self._loop.call_soon_threadsafe(self._hear, heard)
+
+    def _hear(self, heard: Heard) -> None:
+        if heard.begin is not None:
+            self.followers.begin(heard.begin)
+        if heard.events:
+            self.followers.tell(heard.events)
+        if heard.ready:
+            self.engine.announce(heard.ready)
 
     def _purge(self, request: req.Purge) -> None:
         self._purging = self._loop.call_later(PURGE_EVERY_SECONDS, self._purge, request)

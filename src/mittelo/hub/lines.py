@@ -1,5 +1,7 @@
 """The hub's protocol: a request and a reply are each one JSON object on a line."""
 
+from typing import Any, Union
+
 import msgspec
 from msgspec import Raw, Struct
 
@@ -19,6 +21,14 @@ class _Identity(Struct):
     id: Raw = Raw(b"null")
 
 
+def _line_of(method: str, kind: type[Request]) -> type[Struct]:
+    """Return what a whole request of one method is."""
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]]
+    fields = [("params", kind), ("id", Raw, Raw(b"null"))]
+    return msgspec.defstruct(f"_{kind.__name__}Line", fields, tag_field="method", tag=method)
+
+
+_whole = msgspec.json.Decoder(Union[*(_line_of(*method) for method in METHODS.items())])  # type: ignore[misc, unused-ignore]
 _envelope = msgspec.json.Decoder(_Envelope)
 _identity = msgspec.json.Decoder(_Identity)
 _params = {name: msgspec.json.Decoder(kind) for name, kind in METHODS.items()}
@@ -29,6 +39,17 @@ TOO_LONG = Refusal("The line is longer than this hub takes.", Code.TOO_LARGE)
 
 def read(line: bytes) -> tuple[bytes, Request | Refusal]:
     """Return the id of a request as it was written, and what it asks for."""
+    try:
+        whole: Any = _whole.decode(line)
+        identity = bytes(whole.id)
+        if identity.isascii():
+            return identity, whole.params
+    except (ValueError, RecursionError):
+        pass  # whatever is wrong with it is found out step by step
+    return _read_with_care(line)
+
+
+def _read_with_care(line: bytes) -> tuple[bytes, Request | Refusal]:
     try:
         asked = _envelope.decode(line)
         identity = bytes(asked.id)

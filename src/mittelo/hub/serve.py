@@ -7,7 +7,6 @@ import signal
 import socket
 import ssl
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -77,12 +76,20 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
 
 def open_store(db: str, lease_seconds: float) -> Store:
     """Return the store that `--db` names."""
-    if "://" in db:
-        scheme = db.partition("://")[0]
-        raise UsageError(f"There is no store for {scheme}:// addresses.", "Name a file with --db.")
-    store = SqliteStore(db, lease_seconds)
-    store.recover(time.time(), min(GRACE_SECONDS, lease_seconds))
+    store = _open_postgres(db, lease_seconds) if "://" in db else SqliteStore(db, lease_seconds)
+    store.recover(store.clock(), min(GRACE_SECONDS, lease_seconds))
     return store
+
+
+def _open_postgres(url: str, lease_seconds: float) -> Store:
+    try:
+        from mittelo.hub.postgres.store import PostgresStore  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise UsageError(
+            "PostgreSQL needs a library that is not installed.",
+            "Install it with: pip install 'mittelo[postgres]'",
+        ) from error
+    return PostgresStore(url, lease_seconds)
 
 
 async def open_doors(hub: Hub, settings: Settings) -> list[Opened]:

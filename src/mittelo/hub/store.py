@@ -1,7 +1,7 @@
 """What a hub asks of the database behind it; SQLite is one, each is held to the same contract."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct, field
@@ -67,6 +67,24 @@ class Outcome(Struct):
     ready: Counter[Kind] = field(default_factory=Counter)
     resumed: bool = False
 
+    def join(self, more: "Outcome") -> None:
+        """Add what came of the calls after these."""
+        self.answers += more.answers
+        self.events += more.events
+        self.ready.update(more.ready)
+        self.resumed |= more.resumed
+
+
+class Heard(Struct, frozen=True):
+    """What happened on a store that others change, too: events with their numbers, ready tasks.
+
+    `begin`: forget the events from before; those told next come after this number.
+    """
+
+    events: list[Event] = []
+    ready: Counter[Kind] = field(default_factory=Counter)
+    begin: int | None = None
+
 
 class Store(Protocol):
     """A durable queue. `apply` is called by one thread, the reads by another."""
@@ -86,6 +104,18 @@ class Store(Protocol):
 
     def recover(self, now: float, grace: float) -> None:
         """Let leases from before a restart live on for so many seconds."""
+        ...
+
+    def clock(self) -> float:
+        """Return the time by which leases end."""
+        ...
+
+    def listen(self, hear: Callable[[Heard], None], last: Callable[[], int]) -> None:
+        """Call `hear`, on whichever thread, with what others do to the tasks.
+
+        A store that nobody else changes never calls it. `last` tells the number of the last event
+        that is known here.
+        """
         ...
 
     def counted(self, now: float) -> Counted:

@@ -81,7 +81,8 @@ class Child:
         """
         self._listener.join(LAST_WORDS_SECONDS)
         if self._keeper.stdin:
-            self._keeper.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # of an order that came too late
+                self._keeper.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._keeper.wait(LAST_WORDS_SECONDS)
             self._reports().close()

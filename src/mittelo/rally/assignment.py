@@ -46,6 +46,12 @@ def route(lap: Lap, standing: Standing, lanes: Collection[str], *, serves_all: b
     return Route(role, lane)
 
 
+def no_lane(lap: Lap) -> str:
+    """Return why nobody serves a lap."""
+    whose = f"is for {lap.assignee!r}, which has no route" if lap.assignee else "is for nobody"
+    return f"lap {lap.id} {whose}, and there is no default route"
+
+
 def _lane(role: str, names: Mapping[str, str]) -> str:
     return names.get(role.strip().casefold()) or names.get(DEFAULT, "")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from mittelo.config.laps import SESSION_VARIABLE
+from mittelo.config.laps import SESSION_VARIABLE, laps_folder
 from mittelo.core.lapfiles import ROOT_FILE, archived_stint_of, stint_file, stint_of
 from mittelo.core.lapruns import LapFacts
 from mittelo.core.queues import HEAD, Lap, reopen
@@ -19,6 +19,7 @@ from mittelo.laps.draining import restore
 from mittelo.laps.editing import Draft, add
 from mittelo.laps.events import Who
 from mittelo.laps.flow import Picked, claim, claimed_lap, look
+from mittelo.laps.journal import Wanted, read_events
 from mittelo.laps.place import Place, find_place
 from mittelo.laps.selection import ACTIVE, AT_ROOT, Kind, Selection, context_at, everywhere, locate
 from mittelo.laps.store import Lapbook, Store
@@ -26,6 +27,7 @@ from mittelo.log import warn
 from mittelo.rally.lapguard import Guard
 
 TITLE_LENGTH = 30
+MOST_EVENTS = 1000
 NOTHING_LEFT = {State.EMPTY: "the queue is empty", State.COMPLETE: "the queue is complete"}
 
 
@@ -101,7 +103,8 @@ class Desk:
     def facts(self, lap_id: str, finished: Sequence[str]) -> LapFacts:
         """Return what became of a lap; `finished` are those that the agent is known to have done.
 
-        Only `handoff_begun` and `said` are left for others to fill in.
+        What it opened again itself does not count, and what no hook told of is in the log. Only
+        `handoff_begun` and `said` are left for others to fill in.
         """
         if broken := self.mend():
             return LapFacts(lap_id, broken=broken)
@@ -109,10 +112,22 @@ class Desk:
             with self._store.reading() as book:
                 found = locate(book, lap_id)
                 lap = found[0].queue.find(lap_id) if found else None
+                over = [name for name in finished if _is_over(book, name)]
         except MitteloError as error:
             return LapFacts(lap_id, broken=_told(error))
         done = lap is not None and lap.is_done
-        return LapFacts(lap_id, done=done, gone=lap is None, finished=tuple(finished))
+        if done and lap_id not in over and self._finished_it(lap_id):
+            over.append(lap_id)
+        return LapFacts(lap_id, done=done, gone=lap is None, finished=tuple(over))
+
+    def _finished_it(self, lap_id: str) -> bool:
+        """Tell whether it was we who finished a lap, as far as the log tells."""
+        wanted = Wanted(lap=lap_id, limit=MOST_EVENTS)
+        with contextlib.suppress(OSError):
+            events = read_events(self.place.folder, wanted)
+            whose = [event.get("session") for event in events if event["event"] == "completed"]
+            return whose[-1:] == [self.session]
+        return False
 
     def mend(self) -> str:
         """Bring a damaged queue in order; return what is still wrong.
@@ -194,6 +209,12 @@ class Desk:
         return LapGone(f"lap {lap_id} cannot be gone on with: {error.what}")
 
 
+def _is_over(book: Lapbook, lap_id: str) -> bool:
+    """Tell whether a lap is done, or not there any more."""
+    found = locate(book, lap_id)
+    return all(lap.is_done for context in found if (lap := context.queue.find(lap_id)))
+
+
 def _has_queue(place: Place) -> bool:
     return (place.folder / ROOT_FILE).exists()
 
@@ -206,13 +227,15 @@ def session_name(key: str) -> str:
 def find_desk(root: Path, session: str, hold_seconds: float = 0.0) -> Desk | None:
     """Return the queue that the workspace at `root` works, None if there is none.
 
-    A folder further up has nothing to do with it; the main work tree of a linked one has.
+    A folder further up has nothing to do with it; the main work tree of a linked one has, and so
+    has what `LAPS_DIR` names.
     """
     try:
         place = find_place(root)
     except MitteloError:
         return None
-    ours = root.resolve() in {place.root.resolve(), place.work_tree.resolve()}
+    tops = {place.root.resolve(), place.work_tree.resolve()}
+    ours = laps_folder() is not None or root.resolve() in tops
     return Desk(place, session, hold_seconds) if ours and _has_queue(place) else None
 
 

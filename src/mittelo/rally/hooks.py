@@ -1,6 +1,7 @@
 """The hooks by which `laps done`, `laps handoff` and `laps wrapup` reach the relay."""
 
 import shlex
+import time
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -11,12 +12,13 @@ from msgspec import Struct
 
 from mittelo.errors import UsageError
 from mittelo.files import write_whole
+from mittelo.laps.hooks import Hook as Hooked
+from mittelo.log import warn
 from mittelo.rally.setup import commit_ours
 from mittelo.repo.workspace import Workspace
 
 OURS = "rally:"
 MESSAGE = "rally: install laps hooks"
-FOLDER = ".laps/hooks/rally"
 
 
 class Hook(StrEnum):
@@ -58,7 +60,7 @@ def install_hooks(workspace: Workspace, folder: Path) -> bool:
     config = folder / "hooks.json"
     held = _load(config)
     theirs = [e for e in held["hooks"] if not str(e.get("title", "")).startswith(OURS)]
-    wanted = {**held, "hooks": [*theirs, *map(msgspec.to_builtins, _entries())]}
+    wanted = {**held, "hooks": [*theirs, *map(msgspec.to_builtins, _entries(folder))]}
     made = [path for hook in Hook if _put(path := _script(folder, hook), _text(hook), 0o755)]
     if wanted != held or not config.exists():
         write_whole(config, msgspec.json.format(msgspec.json.encode(wanted), indent=2) + b"\n")
@@ -67,20 +69,48 @@ def install_hooks(workspace: Workspace, folder: Path) -> bool:
     return bool(made)
 
 
+class KeptHooks:
+    """The hooks of a folder `.laps`, kept as they are now whatever agents do to them."""
+
+    def __init__(self, workspace: Workspace, folder: Path) -> None:
+        self._workspace = workspace
+        self._folder = folder
+        self._config = folder / "hooks.json"
+        self._sound = self._config.read_bytes() if self._config.is_file() else b""
+
+    def bring_back(self) -> None:
+        """Put our hooks back; a damaged file is kept beside the one that takes its place."""
+        try:
+            install_hooks(self._workspace, self._folder)
+        except UsageError as error:
+            if not self._sound:
+                raise
+            aside = self._config.with_name(f"hooks.json.damaged-{time.strftime('%Y%m%dT%H%M%S')}")
+            self._config.replace(aside)
+            write_whole(self._config, self._sound)
+            warn(f"hooks.json was damaged; it is brought back as it was, see {aside.name}: {error}")
+            install_hooks(self._workspace, self._folder)
+        self._sound = self._config.read_bytes()
+
+
 def list_hooks(folder: Path) -> Iterator[Entry]:
     """Yield all hooks of a folder `.laps`, in the order in which they run."""
-    for entry in _load(folder / "hooks.json")["hooks"]:
-        yield msgspec.convert(entry, Entry, strict=False)
+    path = folder / "hooks.json"
+    for entry in _load(path)["hooks"]:
+        try:
+            yield msgspec.convert(entry, Entry, strict=False)
+        except msgspec.ValidationError as error:
+            raise _malformed(path, str(error)) from error
 
 
-def _entries() -> Iterable[Entry]:
+def _entries(folder: Path) -> Iterable[Entry]:
     for hook, (when, words, about) in _ABOUT.items():
         yield Entry(
             title=f"{OURS}laps-{hook}",
             description=about,
             command=hook,
             when=when,
-            run=f"{FOLDER}/laps-{hook}-hook.sh {words}",
+            run=f"{folder.name}/hooks/rally/laps-{hook}-hook.sh {words}",
             passback=True,
         )
 
@@ -119,6 +149,10 @@ def _load(path: Path) -> dict[str, Any]:
     entries = held.get("hooks") or []
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise _malformed(path, "its hooks are no list of objects")
+    try:
+        msgspec.convert(entries, list[Hooked])
+    except msgspec.ValidationError as error:
+        raise _malformed(path, str(error)) from error
     return {"version": 1, **held, "hooks": entries}
 
 

@@ -1,9 +1,11 @@
 """What the queue held when a try began: an agent may destroy it, and the night goes on."""
 
+import contextlib
+
 import msgspec
 from msgspec import Struct
 
-from mittelo.core.lapfiles import ROOT_FILE, stint_file
+from mittelo.core.lapfiles import ROOT_FILE, archive_file, stint_file, stint_of
 from mittelo.core.queues import VERSION, Queue
 from mittelo.errors import MitteloError
 from mittelo.files import write_whole
@@ -45,11 +47,22 @@ class Guard:
     def _is_lost(self, book: Lapbook, file: str) -> bool:
         raw = book.raw(file)
         if raw is None:
-            return file == ROOT_FILE
+            return file == ROOT_FILE or self._is_missed(book, stint_of(file))
         try:
             book.queue(file)
         except MitteloError:
             return not _is_newer(raw)
+        return False
+
+    def _is_missed(self, book: Lapbook, name: str) -> bool:
+        """Tell whether a stint that is gone is neither archived nor taken out of the queues."""
+        if not name or book.has(archive_file(name)):
+            return False
+        known = [file for file in self._kept if file == ROOT_FILE or book.has(file)]
+        for file in known:
+            with contextlib.suppress(MitteloError):
+                if any(lap.is_ref and lap.ref == name for lap in book.queue(file).todo):
+                    return True
         return False
 
 

@@ -12,7 +12,7 @@ from mittelo.core.records import RunState
 from mittelo.errors import UsageError
 from mittelo.files import append_line
 from mittelo.rally.hooks import Hook
-from mittelo.rally.progress import MakeLaps, Progress, record_laps, record_wrapup
+from mittelo.rally.progress import MakeLaps, Progress, record_aside, record_laps, record_wrapup
 from mittelo.repo.workspace import Workspace, now
 
 ARGS_BUDGET = 2000
@@ -75,11 +75,18 @@ def hear_handoff(workspace: Workspace, words: Sequence[str]) -> str:
 def hear_wrapup(
     workspace: Workspace, words: Sequence[str], progress: Progress, make_laps: MakeLaps
 ) -> str:
-    """Finish the run of the relay's agent; return what it should know."""
+    """Finish the run of the relay's agent; return what it should know.
+
+    Whoever else works here meanwhile only leaves a digest.
+    """
     _audit(workspace, Hook.WRAPUP, words=words)
     workspace.require_init()
     if not progress.summary.strip():
         raise UsageError("A wrapup needs a summary.", f"Run: {WRAPUP}")
+    state = workspace.run_state()
+    if state.pinned_lap_id and not _is_from_agent(state):
+        record_aside(workspace, progress)
+        return "Progress recorded, apart from the run of the relay that works here."
     record = record_wrapup(workspace, progress, make_laps)
     created = record.handoff.created_lap_ids if record.handoff else []
     made = f" Laps for what follows: {', '.join(created)}." if created else ""

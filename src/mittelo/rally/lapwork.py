@@ -6,11 +6,12 @@ from mittelo.core.lapruns import MAX_HANDOFFS, Standing, standing_of
 from mittelo.core.queues import Lap
 from mittelo.core.records import TryRecord
 from mittelo.core.relays import LapClaimed, LapGone, QueueBroken, QueueEmpty, QueueWaits, Relay
-from mittelo.rally.assignment import Assignment, Route, route
+from mittelo.rally.assignment import Assignment, Route, no_lane, route
 from mittelo.rally.desk import Count, Desk
-from mittelo.rally.hooks import install_hooks
+from mittelo.rally.hooks import KeptHooks
+from mittelo.rally.progress import record_laps
 from mittelo.rally.roster import ROUTES
-from mittelo.rally.trying import Ground
+from mittelo.rally.trying import Ground, reopen_others
 
 
 class LapWork:
@@ -25,6 +26,7 @@ class LapWork:
         self.needs_user = ""
         self._desk: Desk = ground.desk
         self._ground = ground
+        self._hooks = KeptHooks(ground.workspace, ground.desk.place.folder)
         self._lanes = [state.lane.name, *state.others]
         last = tries[-1].role if tries else ""
         self.given = Assignment(last if state.attempt else "")
@@ -33,16 +35,16 @@ class LapWork:
     def take(self) -> LapClaimed | QueueEmpty | QueueWaits | QueueBroken:
         """Claim the next lap and find the lane that serves it, or tell why there is none."""
         self._notes, self.needs_user = [], ""
-        install_hooks(self._ground.workspace, self._desk.place.folder)
+        self._hooks.bring_back()
         lap = self._desk.take()
         if not isinstance(lap, Lap):
             return lap
-        standing = standing_of(lap.id, self._ground.workspace.tries.read())
+        standing = standing_of(lap.id, self._ground.workspace.tries.read(), lap.updated_at)
         if standing.circling:
             return self._give_up(lap)
         found = self._route(lap, standing)
         if not found.lane:
-            return QueueBroken(f"lap {lap.id} is for {lap.assignee!r}, which has no route")
+            return QueueBroken(no_lane(lap))
         self.given = Assignment(found.role, lap)
         return LapClaimed(lap.id, found.lane)
 
@@ -56,11 +58,19 @@ class LapWork:
 
     def keep(self, lap_id: str) -> LapGone | QueueBroken | None:
         """Renew the claim before a try; return why the run cannot go on with its lap."""
+        self._hooks.bring_back()
         kept = self._desk.keep(lap_id)
         if isinstance(kept, Lap):
             self.given = Assignment(self.given.role, kept)
             return None
         return kept
+
+    def settle(self, lap_id: str) -> None:
+        """Note in the state of a cut-off run what its agent finished; open what was not its own."""
+        workspace = self._ground.workspace
+        facts = self._desk.facts(lap_id, workspace.run_state().recorded_laps)
+        record_laps(workspace, list(facts.finished))
+        reopen_others(workspace, self._desk, facts)
 
     def release(self) -> None:
         """Give the lap back when its run is over."""

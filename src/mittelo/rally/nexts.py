@@ -14,7 +14,7 @@ from mittelo.core.relays import ClaimLap, Relay, Started, StartTry, Track, chang
 from mittelo.core.resuming import resume
 from mittelo.core.routes import Lane, Slot
 from mittelo.core.standings import Bench, benches_at
-from mittelo.rally.assignment import route
+from mittelo.rally.assignment import no_lane, route
 from mittelo.rally.desk import Desk, find_desk, session_name
 from mittelo.rally.roster import (
     DEFAULT,
@@ -85,9 +85,10 @@ def find_next(workspace: Workspace, configuration: Configuration, wanted: Wanted
     target = relay.target_iterations if relay else 1
     fresh = Relay(target, budget, lane, benches=benches, queue=desk is not None, others=others)
     at = resume(fresh, [made for made in tries if made.relay_id == number])
+    trouble = ""
     if desk and not at.attempt:
-        at = _with_lap(at, desk, tries, serves_all=mix != ROUTES)
-    return _answer(at, shown_mix(mix), number)
+        at, trouble = _with_lap(at, desk, tries, serves_all=mix != ROUTES)
+    return _answer(at, shown_mix(mix), number, trouble)
 
 
 def _desk(
@@ -108,23 +109,32 @@ def _lane(mix: str, configuration: Configuration, wanted: Wanted, others: dict[s
     return lane_of(mix, configuration, wanted)
 
 
-def _with_lap(at: Relay, desk: Desk, tries: list[TryRecord], *, serves_all: bool) -> Relay:
-    """Stand in the lane that serves the next lap; the relay asks for none where there is none."""
+def _with_lap(
+    at: Relay, desk: Desk, tries: list[TryRecord], *, serves_all: bool
+) -> tuple[Relay, str]:
+    """Stand in the lane that serves the next lap, or tell why none does.
+
+    The relay asks for a lap where there is none.
+    """
     lap = desk.peek()
     if lap is None:
-        return at
+        return at, ""
     lanes = [at.lane.name, *at.others]
     found = route(lap, standing_of(lap.id, tries), lanes, serves_all=serves_all)
-    return replace(change_lanes(at, found.lane), queue=False, lap=lap.id)
+    if not found.lane:
+        return replace(at, lap=lap.id), no_lane(lap)
+    return replace(change_lanes(at, found.lane), queue=False, lap=lap.id), ""
 
 
-def _answer(at: Relay, mix: str, relay: int) -> Next:
+def _answer(at: Relay, mix: str, relay: int, trouble: str) -> Next:
     after, effects = step(replace(at, now=time.time()), Started())
     start = next((effect for effect in effects if isinstance(effect, StartTry)), None)
     slot = after.slot if start else None
     states = [_candidate(at, place, slot) for place in at.lane.slots()]
     if start:
         why = _why(at, after.lane, slot) if not at.attempt else _why_goes_on(at, start)
+    elif trouble:
+        why = trouble
     elif any(isinstance(effect, ClaimLap) for effect in effects):
         why = "no lap can be begun now, see: laps status"
     else:

@@ -33,10 +33,20 @@ def record_laps(workspace: Workspace, laps: list[str], *, handoff: bool = False)
         state = workspace.run_state()
         state.recorded_laps = [*dict.fromkeys([*state.recorded_laps, *laps])]
         state.laps_attempted += [LapAttempt(lap=lap, at=now()) for lap in laps]
+        if state.pinned_lap_id in laps:  # it was finished after all
+            state.handoff_state = 0
         if handoff:
             state.handoff_state = 1
             state.laps_attempted.append(LapAttempt(lap=state.pinned_lap_id, at=now()))
         workspace.save_run_state(state)
+
+
+def record_aside(workspace: Workspace, progress: Progress) -> SummaryRecord:
+    """Append a digest of what somebody else does while a run goes on, which it leaves alone."""
+    with workspace.changing():
+        record = _summary(RunState(), progress, [])
+        workspace.summary.append(record)
+    return record
 
 
 def record_wrapup(workspace: Workspace, progress: Progress, make_laps: MakeLaps) -> SummaryRecord:
@@ -72,26 +82,32 @@ def record_progress(
 
     `created` are the laps that were made of its follow-ups.
     """
-    summary = clip(progress.summary, SUMMARY_BUDGET)
-    followups = [clip(text, SUMMARY_BUDGET) for text in progress.followups]
-    handoff = Handoff(summary=summary, followups=followups, created_lap_ids=created or [])
     with workspace.changing():
         state = workspace.run_state()
-        record = SummaryRecord(
-            run_id=state.run_id or datetime.now(UTC).strftime("%Y%m%d-%H%M%S"),
-            summary=summary,
-            classification=progress.classification,
-            followups=[] if progress.handed_off else followups,
-            laps_completed=_laps_completed(state),
-            handoff=handoff if progress.handed_off else None,
-            updated_at=now(),
-        )
+        record = _summary(state, progress, created or [])
         workspace.summary.append(record)
         if state.run_id:
             state.finalized = True
             state.handoff_state = 0
             workspace.save_run_state(state)
+        else:
+            workspace.forget_run_state()
     return record
+
+
+def _summary(state: RunState, progress: Progress, created: list[str]) -> SummaryRecord:
+    summary = clip(progress.summary, SUMMARY_BUDGET)
+    followups = [clip(text, SUMMARY_BUDGET) for text in progress.followups]
+    handoff = Handoff(summary=summary, followups=followups, created_lap_ids=created)
+    return SummaryRecord(
+        run_id=state.run_id or datetime.now(UTC).strftime("%Y%m%d-%H%M%S"),
+        summary=summary,
+        classification=progress.classification,
+        followups=[] if progress.handed_off else followups,
+        laps_completed=_laps_completed(state),
+        handoff=handoff if progress.handed_off else None,
+        updated_at=now(),
+    )
 
 
 def record_unfinalized(workspace: Workspace, state: RunState, said: str) -> None:
@@ -108,6 +124,9 @@ def record_unfinalized(workspace: Workspace, state: RunState, said: str) -> None
                     updated_at=now(),
                 )
             )
+            known.finalized = True
+            if known.run_id:
+                workspace.save_run_state(known)
 
 
 def _laps_completed(state: RunState) -> list[str] | str:

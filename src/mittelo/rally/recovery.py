@@ -6,7 +6,8 @@ import time
 from mittelo.config.load import Configuration
 from mittelo.config.paths import DataPaths
 from mittelo.core.clipping import clip
-from mittelo.core.records import Outcome, RunState, TryRecord
+from mittelo.core.records import Handoff, Outcome, RunState, TryRecord
+from mittelo.core.relays import END_OF_RUN
 from mittelo.core.signs import Reading
 from mittelo.harness.base import Job, Stream
 from mittelo.proc.listening import Listener
@@ -32,11 +33,35 @@ def recover(workspace: Workspace, configuration: Configuration, data: DataPaths)
     if all(made.id != state.active_try_id for made in workspace.tries.read()):
         reading = _reread(state, configuration, data)
         until = max(seen_alive, _last_sign_of_life(data, state)) + SETTLE_SECONDS
-        result = Work(workspace).adopt(state.run_id, state.active_head, until)
-        workspace.tries.append(_record(workspace, configuration, state, reading, result))
+        work = Work(workspace)
+        result = work.adopt(state.run_id, state.active_head, until)
+        made = _record(workspace, configuration, state, reading, result)
+        if handoff := _handoff(workspace, state):
+            _hand_off(made, handoff, result)
+            work.owe()
+        workspace.tries.append(made)
+        if handoff:
+            workspace.forget_run_state()
+            return
     with workspace.changing():
         state.active_try_id, state.active_log_path, state.active_started_at = 0, "", ""
         workspace.save_run_state(state)
+
+
+def _handoff(workspace: Workspace, state: RunState) -> Handoff | None:
+    """Return how the agent of a try that was cut off handed off its lap, None if it did not."""
+    if state.pinned_lap_id in {"", *state.recorded_laps}:
+        return None
+    entries = [entry for entry in workspace.summary.read() if entry.run_id == state.run_id]
+    since = state.active_started_at
+    handoffs = [entry.handoff for entry in entries if entry.updated_at >= since]
+    return next((handoff for handoff in reversed(handoffs) if handoff), None)
+
+
+def _hand_off(made: TryRecord, handoff: Handoff, result: Result) -> None:
+    """Let a try that was cut off count as handed off."""
+    made.outcome, made.completed, made.decided = Outcome.HANDOFF_REQUESTED, True, END_OF_RUN
+    made.created_laps, made.dirty_handoff = handoff.created_lap_ids, result.is_left
 
 
 def _reread(state: RunState, configuration: Configuration, data: DataPaths) -> Reading:

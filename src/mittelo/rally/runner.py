@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from mittelo.core.clipping import one_line
 from mittelo.core.faults import Evidence, Source
+from mittelo.core.instants import moment
 from mittelo.core.lapruns import Classification
 from mittelo.core.notices import SHORTEST_WAIT, Happening
 from mittelo.core.records import Outcome, TryRecord
@@ -53,6 +54,8 @@ from mittelo.rally.trying import Ground, Tried, carry_out, run_name
 from mittelo.rally.view import duration
 from mittelo.repo.work import Result
 from mittelo.repo.workspace import instant, now
+
+TITLE_WIDTH = 120
 
 
 class Runner:
@@ -136,8 +139,29 @@ class Runner:
     def _lose_lap(self, trouble: LapGone | QueueBroken) -> list[Effect]:
         """End the run of a lap that was finished, removed or taken by others between its tries."""
         self._ground.log.say(trouble.why)
+        if isinstance(trouble, LapGone) and trouble.finished:
+            self._commit_finished()
         self._forget_active_try(over=True)
         return self._feed(trouble)
+
+    def _commit_finished(self) -> None:
+        """Commit what the last try left of a lap that is done: it was cut off after that."""
+        ground, last = self._ground, next(reversed(self._tries), None)
+        if last is None or last.run_id != self._state.run or self._work is None:
+            return
+        self._work.settle(self._state.lap)
+        record_unfinalized(ground.workspace, ground.workspace.run_state(), last.summary)
+        ground.work.begin_run(run_name(ground.relay.id, last.run_id))
+        ground.work.begin_try()
+        message = f"rally: run {last.run_id} attempt {last.attempt_number} ({last.agent_type})"
+        hooks = ground.configuration.settings.run_hooks_on_autocommit
+        since = moment(last.started_at).timestamp()
+        self._tell_of_commit(ground.work.commit(message, hooks=hooks, since=since))
+
+    def _tell_of_commit(self, result: Result) -> None:
+        for said in filter(None, (result.trouble, result.note)):
+            self._ground.log.say(said)
+            self._ground.view.say(f"      {one_line(said, 300)}", "yellow")
 
     def _give_run_up(self, why: str) -> list[Effect]:
         """End a run before a further try of it."""
@@ -221,7 +245,8 @@ class Runner:
         given, runner = self._given, start.runner.label
         if self._work and given.lap:
             ground.log.say(f"run {start.run} works lap {given.lap.id}, role {given.role or '-'}")
-            ground.view.lap_began(runner, given.role, given.lap.line, self._work.count())
+            title = one_line(given.lap.line, TITLE_WIDTH)
+            ground.view.lap_began(runner, given.role, title, self._work.count())
         else:
             index = min(self._state.done + 1, self._state.target)
             ground.view.run_began(index, self._state.target, runner, given.role)
@@ -242,9 +267,7 @@ class Runner:
         message = f"rally: run {start.run} attempt {start.attempt} ({start.runner.harness})"
         hooks = ground.configuration.settings.run_hooks_on_autocommit
         result = ground.work.commit(message, hooks=hooks, since=tried.began_at)
-        for said in filter(None, (result.trouble, result.note)):
-            ground.log.say(said)
-            ground.view.say(f"      {one_line(said, 300)}", "yellow")
+        self._tell_of_commit(result)
         if result.trouble and outcome.succeeded:
             verdict = Verdict(Outcome.FAILED, one_line(result.trouble, 300))
             tried = replace(tried, verdict=verdict)
@@ -260,7 +283,9 @@ class Runner:
         workspace, outcome = self._ground.workspace, made.outcome
         skipped = made.cancellation_source in RUN_ENDERS
         over = run_ends and (skipped or not outcome.open_ended)
-        if over and self._given.lap and outcome is not Outcome.COMPLETED and not skipped:
+        lap = self._given.lap
+        is_done = lap is not None and lap.id in made.laps_completed
+        if over and lap and outcome is not Outcome.COMPLETED and (is_done or not skipped):
             self._ground.work.owe()
         if over and (self._given.lap or not outcome.succeeded):
             record_unfinalized(workspace, workspace.run_state(), made.summary)
@@ -334,6 +359,7 @@ class Runner:
             self._work.release()
         if trouble := ground.work.commit_records():
             ground.view.say(f"  {one_line(trouble, 300)}", "yellow")
+        ground.relay.completed_iterations = self._state.done
         if end.how is not Ending.STOPPED:
             ground.relay.ended_at, ground.relay.ended_how = now(), end.how
             ground.relay.ended_why = end.why

@@ -131,7 +131,9 @@ def start_relay(workspace: Workspace, wish: Wish, asker: Asker, console: Console
             others=others,
         )
         world = World(workspace, configuration, data, relay, desk)
-        return _run(world, resume(fresh, tries), tries, console)
+        state = resume(fresh, tries)  # which does not know of laps that were found done
+        state = replace(state, done=max(state.done, relay.completed_iterations))
+        return _run(world, state, tries, console)
 
 
 def _desk(

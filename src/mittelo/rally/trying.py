@@ -33,6 +33,7 @@ from mittelo.rally.assignment import Assignment
 from mittelo.rally.desk import Desk
 from mittelo.rally.notifying import Notifier
 from mittelo.rally.orders import Orders
+from mittelo.rally.progress import record_laps
 from mittelo.rally.purse import Meter, Purse
 from mittelo.rally.relaylog import RelayLog
 from mittelo.rally.view import View
@@ -123,7 +124,7 @@ def carry_out(
     meter = ground.purse.meter(harness, start)
     supervised = _supervise(ground, start, try_id, prompt, state, meter)
     entries = _finalized(ground.workspace, run)
-    progress = entries[-1] if len(entries) > before else None
+    progress = _digest(entries[before:])
     window = LogWindow(
         session=supervised.reading.session or start.session,
         workspace=str(ground.workspace.root),
@@ -164,15 +165,23 @@ def _lap_facts(
     state = ground.workspace.run_state()
     said = progress.summary if progress else supervised.answer
     facts = ground.desk.facts(given.lap.id, state.recorded_laps)
+    if unheard := [lap for lap in facts.finished if lap not in state.recorded_laps]:
+        record_laps(ground.workspace, unheard)
     return replace(facts, handoff_begun=state.handoff_state == 1, said=said)
 
 
 def _reopen(ground: Ground, lap: LapFacts | None, verdict: Verdict) -> list[str]:
     """Open the laps again that an agent finished though it was not to work on them."""
-    if not lap or not ground.desk or lap.broken or not lap.others or verdict.outcome.open_ended:
+    if not lap or not ground.desk or verdict.outcome.open_ended:
         return []
-    reopened = ground.desk.reopen(lap.others)
-    workspace = ground.workspace
+    return reopen_others(ground.workspace, ground.desk, lap)
+
+
+def reopen_others(workspace: Workspace, desk: Desk, lap: LapFacts) -> list[str]:
+    """Open what an agent finished besides its lap, and forget that it did; return what was done."""
+    if lap.broken or not lap.others:
+        return []
+    reopened = desk.reopen(lap.others)
     with workspace.changing():
         state = workspace.run_state()
         state.recorded_laps = [done for done in state.recorded_laps if done not in lap.others]
@@ -296,6 +305,7 @@ def _begin(workspace: Workspace, state: RunState) -> None:
         if known.run_id == state.run_id:
             state.finalized = known.finalized
             state.recorded_laps, state.laps_attempted = known.recorded_laps, known.laps_attempted
+            state.handoff_state = known.handoff_state if state.active_resumed_session else 0
         workspace.save_run_state(state)
 
 
@@ -361,6 +371,12 @@ def _last_written(path: str) -> tuple[float, str]:
         return Path(path).stat().st_mtime, path
     except OSError:
         return 0.0, path
+
+
+def _digest(entries: list[SummaryRecord]) -> SummaryRecord | None:
+    """Return what stands for a try: its newest handoff, which nothing takes back, else the last."""
+    handoffs = [entry for entry in entries if entry.handoff]
+    return next(reversed(handoffs or entries), None)
 
 
 def _finalized(workspace: Workspace, run: str) -> list[SummaryRecord]:

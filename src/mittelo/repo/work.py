@@ -195,7 +195,8 @@ class Work:
         later = {p for p in own if not _older(self._git.root / p, until)}
         self._keep(left=_contents({p: c for p, c in own.items() if p not in later}))
         kept = [path for path in files if path not in {shown(p) for p in later}]
-        return Result(history[-1] if history else "", history, kept)
+        left = len(later) < len(own)
+        return Result(history[-1] if history else "", history, kept, is_left=left)
 
     def commit_records(self) -> str:
         """Commit our own tracked records, if any changed; say what went wrong.

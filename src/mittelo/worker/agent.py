@@ -4,9 +4,9 @@ Each slot is a thread with a connection of its own. The main thread hears signal
 that everybody comes to an end: what runs may finish for a while, then it is killed and given back.
 """
 
+import os
 import queue
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -133,9 +133,9 @@ class Agent:
                         trouble = trouble or error
                     case _Failed(error):
                         trouble = trouble or error
-                if trouble or isinstance(heard, _Signal):
-                    killing = min(killing, time.monotonic() + self._orders.grace)
-                    self._stopping.set()
+                if (trouble or isinstance(heard, _Signal)) and not self._stopping.is_set():
+                    killing = time.monotonic() + self._orders.grace
+                    self._begin_end()
             if self._stopping.is_set():
                 self._hang_up()
             if time.monotonic() >= killing:
@@ -144,12 +144,20 @@ class Agent:
         if trouble:
             raise trouble
 
+    def _begin_end(self) -> None:
+        self._stopping.set()
+        if any(held.runs for held in self._renewer.everything()):
+            self._say(f"told to end; what runs has {self._orders.grace:g} s to finish")
+
     def _hear(self, number: int, _frame: FrameType | None) -> None:
         self._inbox.put(_Signal(number))
 
     def _feel_leash(self) -> None:
-        """Stop when stdin closes: whoever started us is gone."""
-        while sys.stdin.buffer.read(1):
+        """Stop when stdin closes: whoever started us is gone.
+
+        Python's own stdin must not be held by a thread when Python ends.
+        """
+        while os.read(0, 1):
             continue
         self._inbox.put(_Signal(signal.SIGTERM))
 
@@ -246,6 +254,7 @@ class Agent:
         run = Run(self._backend, question, self._bounds, orders.cwd)
         try:
             answer = run.go() if held.begin(run) else None
+            held.finish()
             if held.lost:
                 self._say(f"task {task.task_id}: its lease is lost; its run is dropped")
                 return []

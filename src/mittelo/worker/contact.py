@@ -5,6 +5,7 @@ import random
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -14,6 +15,9 @@ from mittelo.hub.client import HubAwayError, HubClient, HubError
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
+ANSWER_SECONDS = 1.0
+"""So long the hub is given to answer after we have hung up."""
+
 _FOR_NOW = {Code.UNAVAILABLE, Code.INTERNAL}
 
 
@@ -39,11 +43,23 @@ class Address(Struct, frozen=True):
 class Line(HubClient):
     """A connection whose long poll another thread can cut short."""
 
+    _hung_up: tuple[socket.socket, float] | None = None
+
     def hang_up(self) -> None:
-        """Tell the hub that nobody will ask any more; it answers at once what was asked."""
-        if line := self._socket:
-            with contextlib.suppress(OSError):
-                socket.socket.shutdown(line, socket.SHUT_WR)
+        """Tell the hub that nobody will ask any more; it answers at once what was asked.
+
+        Called again later, it no longer waits for that answer.
+        """
+        line = self._socket
+        if line is None:
+            return
+        how = socket.SHUT_WR
+        if self._hung_up is None or self._hung_up[0] is not line:
+            self._hung_up = line, time.monotonic()
+        elif time.monotonic() > self._hung_up[1] + ANSWER_SECONDS:
+            how = socket.SHUT_RDWR
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(line, how)
 
 
 class Contact:

@@ -47,9 +47,16 @@ class Outbox:
         os.close(self._lock)
 
     def add(self, ack: Ack) -> Path:
-        """Put a result on disk, and return its file."""
+        """Put a result on disk, and return its file.
+
+        It is written in place: half of one, from a crash, is known by that, and a rename would
+        make the disk wait twice.
+        """
         path = self.folder / f"{ack.task_id}-{uuid.uuid4().hex[:12]}{SUFFIX}"
-        write_whole(path, msgspec.json.encode(Entry(ack)), mode=0o600)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(msgspec.json.encode(Entry(ack)))
+            file.flush()
+            os.fsync(file.fileno())
         os.fsync(self._lock)
         return path
 
@@ -68,11 +75,20 @@ class Outbox:
             if lock is None:
                 continue
             try:
-                yield from _entries(folder)
+                yield from self._entries(folder)
                 with contextlib.suppress(OSError):
                     folder.rmdir()
             finally:
                 os.close(lock)
+
+    def _entries(self, folder: Path) -> Iterator[tuple[Path, Ack]]:
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            try:
+                yield path, msgspec.json.decode(path.read_bytes(), type=Entry).ack
+            except (OSError, ValueError):
+                self._lost.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with contextlib.suppress(OSError):
+                    path.replace(self._lost / f"{path.name}.damaged")
 
 
 def _own_folder(place: Path) -> tuple[Path, int]:
@@ -99,15 +115,3 @@ def _locked(folder: Path) -> int | None:
         os.close(handle)
         return None
     return handle
-
-
-def _entries(folder: Path) -> Iterator[tuple[Path, Ack]]:
-    for path in sorted(folder.iterdir()):
-        if path.suffix != SUFFIX or path.name.startswith("."):
-            path.unlink(missing_ok=True)  # of a crash, while it was written
-            continue
-        try:
-            yield path, msgspec.json.decode(path.read_bytes(), type=Entry).ack
-        except (OSError, ValueError):
-            with contextlib.suppress(OSError):
-                path.rename(path.with_suffix(".damaged"))

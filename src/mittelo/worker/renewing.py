@@ -45,6 +45,16 @@ class Held:
             self._run = run
             return not self.is_over
 
+    @property
+    def runs(self) -> bool:
+        """Tell whether its run is under way."""
+        return self._run is not None
+
+    def finish(self) -> None:
+        """Note that its run is over."""
+        with self._lock:
+            self._run = None
+
     def end(self, *, lost: bool = False, cancelled: bool = False) -> None:
         """End its run for a reason; without one, because the worker ends."""
         with self._lock:

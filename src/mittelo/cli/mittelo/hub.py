@@ -15,7 +15,7 @@ LONGEST_LEASE = 30 * 86400.0
     default=".mittelo/mittelo.db",
     envvar="MITTELO_DB",
     show_default=True,
-    help="The file of the queue; :memory: keeps nothing.",
+    help="The queue: a file, a postgresql:// address, or :memory:, which keeps nothing.",
 )
 @click.option(
     "--host", default="127.0.0.1", envvar="MITTELO_HOST", show_default=True, help="Listen there."

@@ -20,6 +20,10 @@ A relay that works a queue hears of it by three hooks of laps, in .laps/hooks.js
 Each runs a script in .laps/hooks/rally/. Entries that begin with "rally:" and these scripts are
 brought back at the start of each relay that works a queue; hooks of your own stay as they are, and
 run before them. What ran is in .rally/state/hook-audit.jsonl; rally hooks logs shows it."""
+HANDOFF_HELP = """\
+Usage: laps handoff
+
+  Tell the relay that you hand your lap off; then say where things stand with laps wrapup."""
 WORDS = click.argument("words", nargs=-1, type=click.UNPROCESSED)
 
 
@@ -86,6 +90,9 @@ def handoff(words: tuple[str, ...]) -> None:
     """Record that a lap is handed off."""
     from mittelo.rally.lapshooks import hear_handoff
 
+    if {"-h", "--help"} & {*words}:
+        say(HANDOFF_HELP)
+        return
     _say(hear_handoff(_workspace(), words))
 
 
@@ -95,23 +102,27 @@ def wrapup(words: tuple[str, ...]) -> None:
     """Record what a run did."""
     from mittelo.rally.lapmaking import lap_maker
     from mittelo.rally.lapshooks import hear_wrapup
+    from mittelo.rally.progress import Progress
 
     given = _parse.main([*words], prog_name="laps wrapup", standalone_mode=False)
+    if not isinstance(given, Progress):  # only help was asked for
+        return
     workspace = _workspace()
     _say(hear_wrapup(workspace, words, given, lap_maker(workspace)))
 
 
-@click.command("wrapup")
-@click.option("--summary", default="")
-@click.option("--followup", "followups", multiple=True)
-@click.option("--classification", default="")
+@click.command("wrapup", context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--summary", default="", help="What was done, or where things stand.")
+@click.option("--followup", "followups", multiple=True, help="A next step; may be repeated.")
+@click.option("--classification", default="", help="What a recovery run found.")
 def _parse(summary: str, followups: tuple[str, ...], classification: str) -> "Progress":
+    """Record what the run did. After `laps handoff`, follow-ups become laps."""
     from mittelo.cli.rally.progress import clean
     from mittelo.rally.progress import Progress
 
     return Progress(
         summary=clean(summary),
-        followups=[clean(text) for text in followups],
+        followups=[clean(text) for text in followups if text.strip()],
         classification=clean(classification),
     )
 

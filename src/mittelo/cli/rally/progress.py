@@ -28,7 +28,7 @@ def command(
     """Record what a run did. Agents call this before they exit."""
     if complete and handoff:
         raise UsageError("--complete and --handoff exclude each other.", "Give one of them.")
-    ends = bool(summary.strip())
+    ends, laps = bool(summary.strip()), tuple(filter(str.strip, laps))
     if (complete or handoff or wrapup) and not ends:
         mode = "--complete" if complete else "--handoff" if handoff else "--wrapup"
         raise UsageError(f"{mode} needs a summary.", 'Say --summary "what you did".')
@@ -47,7 +47,7 @@ def command(
         return
     progress = Progress(
         summary=clean(summary),
-        followups=[clean(text) for text in followups],
+        followups=[clean(text) for text in followups if text.strip()],
         classification=clean(classification),
         handed_off=handoff,
     )

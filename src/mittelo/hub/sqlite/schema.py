@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from mittelo.core.tasks import Status
 from mittelo.hub.store import StoreError
 
-VERSION = 1
+VERSION = 2
 APPLICATION = 0x4D49_5445
 """What marks a file as ours: MITE."""
 
@@ -37,7 +37,8 @@ CREATE TABLE task (
   leased_until REAL,
   cancel_requested INTEGER NOT NULL DEFAULT 0,
   note TEXT,
-  ending INTEGER
+  ending INTEGER,
+  has_ended INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE body (
   task_id INTEGER PRIMARY KEY,
@@ -46,7 +47,6 @@ CREATE TABLE body (
   meta TEXT
 ) STRICT;
 CREATE TABLE attempt (
-  id INTEGER PRIMARY KEY,
   task_id INTEGER NOT NULL,
   number INTEGER NOT NULL,
   lease_id TEXT,
@@ -57,8 +57,9 @@ CREATE TABLE attempt (
   result TEXT,
   error TEXT,
   category TEXT,
-  usage TEXT
-) STRICT;
+  usage TEXT,
+  PRIMARY KEY (task_id, number)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE need (
   needed INTEGER NOT NULL,
   task_id INTEGER NOT NULL,
@@ -67,17 +68,19 @@ CREATE TABLE need (
 CREATE TABLE paused (backend TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE counter (name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX task_ready ON task (backend, priority DESC, id)
-  WHERE status = 'queued' AND blocked = 0 AND not_before IS NULL;
-CREATE INDEX task_ready_tagged ON task (backend, tags, priority DESC, id)
-  WHERE status = 'queued' AND blocked = 0 AND not_before IS NULL;
+  WHERE status = 'queued' AND blocked = 0 AND not_before IS NULL AND tags = '';
+CREATE INDEX task_ready_tagged ON task (backend, priority DESC, id)
+  WHERE status = 'queued' AND blocked = 0 AND not_before IS NULL AND tags <> '';
+CREATE INDEX task_ready_by_tags ON task (backend, tags, priority DESC, id)
+  WHERE status = 'queued' AND blocked = 0 AND not_before IS NULL AND tags <> '';
 CREATE INDEX task_leased ON task (leased_until) WHERE status = 'leased';
 CREATE INDEX task_waiting ON task (not_before) WHERE status = 'queued' AND not_before IS NOT NULL;
-CREATE INDEX task_ended ON task (updated_at) WHERE status < 'leased';
-CREATE INDEX task_by_status ON task (status, id);
+CREATE INDEX task_open ON task (id) WHERE has_ended = 0;
+CREATE INDEX task_ended ON task (status, id) WHERE has_ended = 1;
+CREATE INDEX task_ended_at ON task (updated_at) WHERE has_ended = 1;
 CREATE UNIQUE INDEX task_dedupe ON task (dedupe_key) WHERE dedupe_key IS NOT NULL;
-CREATE INDEX attempt_of ON attempt (task_id, number);
 """
-# The words of an ended status come before 'leased' in order; IN would cost 2 us a row.
+# `has_ended` stays as it is when a task is leased, so that its index need not be touched then.
 LAST_ID = "last_id"
 NEEDS = "needs"
 """Beside a counter for each status: the last id given, and how many rows `need` has."""
@@ -106,6 +109,9 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
         )
     if application == APPLICATION and version == VERSION:
         return
+    if application == APPLICATION and version == 1:
+        _renew(connection)
+        return
     if application or version or tables - {OLD_TABLE, "sqlite_sequence"}:
         raise StoreError(
             f"{path} is a database of another program.", "Name another file with --db."
@@ -125,6 +131,28 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.executemany("INSERT INTO counter (name, n) VALUES (?, ?)", names)
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute(f"PRAGMA application_id = {APPLICATION}")
+
+
+def _renew(connection: sqlite3.Connection) -> None:
+    """Take the tasks over from the tables of version 1."""
+    old = connection.execute("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE%INDEX%'")
+    for (name,) in old.fetchall():
+        connection.execute(f"DROP INDEX {name}")
+    kept = ("task", "body", "attempt", "need", "paused")
+    for table in (*kept, "counter"):
+        connection.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
+    _create(connection)
+    for table in kept:
+        names = [row[1] for row in connection.execute(f"PRAGMA table_info(old_{table})")]
+        columns = ", ".join(name for name in names if table != "attempt" or name != "id")
+        connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM old_{table}")  # noqa: S608
+    connection.execute(
+        "UPDATE task SET has_ended = status < 'leased',"
+        " ending = (SELECT number FROM old_attempt a WHERE a.id = ending)"
+    )
+    connection.execute("INSERT OR REPLACE INTO counter SELECT * FROM old_counter")
+    for table in (*kept, "counter"):
+        connection.execute(f"DROP TABLE old_{table}")
 
 
 def _take_over(connection: sqlite3.Connection) -> None:
@@ -156,25 +184,25 @@ def _take_over_one(connection: sqlite3.Connection, old: dict[str, object]) -> No
     status, note = _status(old.get("status"))
     leased = status is Status.LEASED
     worker = _text(old.get("worker_id"))
-    ending = None
+    has_ended = status in {Status.DONE, Status.FAILED}
     result, error = _text(old.get("result")), _text(old.get("error")) or note
-    if status in {Status.DONE, Status.FAILED}:
-        ending = connection.execute(
+    if has_ended:
+        connection.execute(
             "INSERT INTO attempt (task_id, number, worker_id, began, ended, how, result, error)"
             " VALUES (?, 1, ?, ?, ?, ?, ?, ?)",
             (task_id, worker or "", created, updated, status, result, error),
-        ).lastrowid
-    tried = int(leased or ending is not None)
+        )
+    tried = int(leased or has_ended)
     connection.execute(
         "INSERT INTO task (id, status, priority, backend, tags, created_at, updated_at, blocked,"
-        " max_attempts, owner, spent, leases, worker_id, leased_at, leased_until, ending)"
-        " VALUES (?, ?, 0, '', '', ?, ?, 0, 3, '', ?, ?, ?, ?, ?, ?)",
+        " max_attempts, owner, spent, leases, worker_id, leased_at, leased_until, ending,"
+        " has_ended) VALUES (?, ?, 0, '', '', ?, ?, 0, 3, '', ?, ?, ?, ?, ?, ?, ?)",
         (
             *(task_id, status, created, updated, tried, tried),
             None if status is Status.QUEUED else worker,
             updated if leased else None,
             _instant(old.get("leased_until"), updated) if leased else None,
-            ending,
+            *(1 if has_ended else None, has_ended),
         ),
     )
     prompt = _text(old.get("prompt")) or ""

@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from mittelo.core.requests import Code, Counted, Counts, Listed, Refusal, Task
-from mittelo.core.tasks import Head, Status
+from mittelo.core.tasks import Status
+from mittelo.hub.changes import carry_out
+from mittelo.hub.rows import attempt_of, shown_task
 from mittelo.hub.sqlite import rows
-from mittelo.hub.sqlite.changes import carry_out
 from mittelo.hub.sqlite.file import MEMORY, connect, connect_to_read, in_words, own, trouble
-from mittelo.hub.sqlite.ledger import Ledger, read_books
-from mittelo.hub.store import PAGE_BYTES, PAGE_TASKS, Call, Outcome
+from mittelo.hub.sqlite.ledger import Ledger, Memory, read_books
+from mittelo.hub.store import PAGE_BYTES, PAGE_TASKS, Call, Heard, Outcome
 from mittelo.log import warn
 
 LAST_POSSIBLE = 2**62
@@ -22,6 +23,8 @@ LAST_POSSIBLE = 2**62
 
 class SqliteStore:
     """A durable queue in one file, or in memory for tests and trials."""
+
+    BLOCKS_BRIEFLY = True
 
     def __init__(self, path: str, lease_seconds: float = 60.0) -> None:
         self.path = path
@@ -36,7 +39,7 @@ class SqliteStore:
         except BaseException:
             self._release()
             raise
-        self._held: dict[int, Head] = {}
+        self._memory = Memory()
         self._writing = threading.RLock()
         self._reading = self._writing if path == MEMORY else threading.RLock()
 
@@ -50,7 +53,7 @@ class SqliteStore:
                     raise self._trouble(error) from error
             whole = Outcome([])
             for call in batch:
-                _join(whole, self._apply_alone(call, now))
+                whole.join(self._apply_alone(call, now))
             return whole
 
     def _apply_alone(self, call: Call, now: float) -> Outcome:
@@ -63,12 +66,12 @@ class SqliteStore:
         """Do all of it durably, or nothing."""
         self._cursor.execute("BEGIN IMMEDIATE")
         try:
-            ledger = Ledger(self._cursor, self._books, self._held, now, self._lease_seconds)
+            ledger = Ledger(self._cursor, self._books, self._memory, now, self._lease_seconds)
             work(ledger)
             books = ledger.close()
             self._cursor.execute("COMMIT")
         except BaseException:
-            self._held.clear()
+            self._memory.forget()
             if self._writer.in_transaction:
                 self._cursor.execute("ROLLBACK")
             raise
@@ -96,6 +99,13 @@ class SqliteStore:
         with self._writing, in_words(self.path):
             self._transact(lambda ledger: ledger.prolong(grace), now)
 
+    def clock(self) -> float:
+        """Return the time by which leases end: that of this machine."""
+        return time.time()
+
+    def listen(self, hear: Callable[[Heard], None], last: Callable[[], int]) -> None:
+        """Do nothing: nobody else changes the file."""
+
     def counted(self, now: float) -> Counted:
         """Count the tasks."""
         with self._reading, in_words(self.path):
@@ -109,14 +119,14 @@ class SqliteStore:
 
     def page(self, status: Status | None, before: int | None, limit: int, *, brief: bool) -> Listed:
         """Return a page of tasks, newest first, and where the next begins."""
-        statement = rows.page(by_status=status is not None, brief=brief)
-        values = [before or LAST_POSSIBLE, *([str(status)] if status else [])]
+        statement = rows.page(status, brief=brief)
+        values = (before or LAST_POSSIBLE,)
         most = min(limit, PAGE_TASKS)
         tasks: list[Task] = []
         with self._reading, in_words(self.path):
             size = 0
             for row in self._reader.execute(f"{statement} LIMIT {most:d}", values):
-                tasks.append(rows.shown_task(row))
+                tasks.append(shown_task(row))
                 size += len(tasks[-1].prompt) + len(tasks[-1].result or "")
                 if size >= PAGE_BYTES:
                     break
@@ -130,8 +140,8 @@ class SqliteStore:
             if row is None:
                 return None
             found = self._reader.execute(rows.ATTEMPTS, (task_id,)).fetchall()
-        task = rows.shown_task(row)
-        attempts = (rows.attempt_of(attempt) for attempt in found)
+        task = shown_task(row)
+        attempts = (attempt_of(attempt) for attempt in found)
         task.attempts = [replace(made, lease_id=None) for made in attempts]
         return task
 
@@ -150,13 +160,6 @@ class SqliteStore:
 def _all(ledger: Ledger, batch: Sequence[Call]) -> None:
     ledger.sweep()
     ledger.outcome.answers.extend(carry_out(ledger, call) for call in batch)
-
-
-def _join(whole: Outcome, part: Outcome) -> None:
-    whole.answers += part.answers
-    whole.events += part.events
-    whole.ready.update(part.ready)
-    whole.resumed |= part.resumed
 
 
 def _is_damage(error: Exception) -> bool:

@@ -1,7 +1,7 @@
 """What each request does to the tasks: find them, ask the rules, write down what they say."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import UNSET
@@ -9,14 +9,86 @@ from msgspec import UNSET
 from mittelo.core import requests as ask
 from mittelo.core import tasks as rules
 from mittelo.core.admission import admit, ending, no_task, refusal, taker
-from mittelo.core.requests import Answer, Code, Refusal
-from mittelo.core.tasks import Head, No, Status
-from mittelo.hub.sqlite import rows
-from mittelo.hub.sqlite.ledger import Ledger
-from mittelo.hub.sqlite.picking import pick
+from mittelo.core.requests import Answer, Code, Refusal, Task
+from mittelo.core.tasks import Attempt, Head, No, Status, Step
+from mittelo.hub.rows import leased_task
 from mittelo.hub.store import PURGE_AT_ONCE, RETRY_AT_ONCE, Call, Caller
 
 DAY = 86400.0
+
+Body = tuple[str, str | None, str | None]
+"""The texts of a task: its prompt, and as JSON what it runs after and its `meta`."""
+
+
+class Ledger(Protocol):
+    """The tasks as one transaction of a store sees and changes them."""
+
+    now: float
+    lease_seconds: float
+    salt: str
+    paused: frozenset[str]
+
+    def head(self, task_id: int) -> Head | None:
+        """Return one task."""
+        ...
+
+    def status(self, task_id: int) -> Status | None:
+        """Return where a task stands; None when there is no such task."""
+        ...
+
+    def with_key(self, key: str) -> int | None:
+        """Return the task that has a dedupe key."""
+        ...
+
+    def next_id(self) -> int:
+        """Return the id of a new task; none is ever used again."""
+        ...
+
+    def add(self, head: Head, body: Body) -> None:
+        """Put a new task on record."""
+        ...
+
+    def wait_for(self, task_id: int, needs: Sequence[int]) -> None:
+        """Let a task wait for others."""
+        ...
+
+    def needs(self, task_id: int) -> list[int]:
+        """Return what a task was enqueued to run after."""
+        ...
+
+    def attempt(self, task_id: int, lease_id: str | None) -> Attempt | None:
+        """Return how a lease ended, if it has."""
+        ...
+
+    def pick(
+        self, backends: Sequence[str], tags: Sequence[str] | None, limit: int
+    ) -> Iterator[tuple[Head, Body]]:
+        """Yield ready tasks of these backends that suit these tags, the first in order first."""
+        ...
+
+    def failed(self, limit: int) -> list[Head]:
+        """Return the first failed tasks."""
+        ...
+
+    def ended_before(self, instant: float, limit: int) -> list[Head]:
+        """Return tasks that ended until then, the longest ago first."""
+        ...
+
+    def take(self, before: Head, step: Step) -> Head:
+        """Write down what became of a task, and of those that wait for it."""
+        ...
+
+    def forget(self, head: Head) -> None:
+        """Take a task off the record."""
+        ...
+
+    def pause(self, backend: str) -> None:
+        """Hand out no more tasks for a backend, "" for all."""
+        ...
+
+    def resume(self, backend: str) -> None:
+        """Hand out tasks for a backend again; "" ends every pause."""
+        ...
 
 
 def carry_out(ledger: Ledger, call: Call) -> Answer:
@@ -46,16 +118,15 @@ def _missing(ledger: Ledger, request: ask.Enqueue, where: str = "") -> Refusal |
 def _add(ledger: Ledger, request: ask.Enqueue, caller: Caller) -> int:
     """Add a task, or return the id of the one that has its key."""
     if request.dedupe_key is not None:
-        known = ledger.cursor.execute(rows.WITH_KEY, (request.dedupe_key,)).fetchone()
-        if known:
-            return int(known[0])
+        known = ledger.with_key(request.dedupe_key)
+        if known is not None:
+            return known
     needs = {needed: ledger.status(needed) for needed in request.after}
     unfinished = [needed for needed, status in needs.items() if status and not status.ended]
     head = admit(request, ledger.next_id(), caller.owner, len(unfinished), ledger.now)
-    ledger.add(head)
     meta = msgspec.json.encode(request.meta).decode() if request.meta else None
     after = msgspec.json.encode([*needs]).decode() if needs else None
-    ledger.cursor.execute(rows.INSERT_BODY, (head.id, request.prompt, after, meta))
+    ledger.add(head, (request.prompt, after, meta))
     ledger.wait_for(head.id, unfinished)
     for needed, status in needs.items():
         if status in {Status.FAILED, Status.CANCELLED}:
@@ -67,13 +138,11 @@ def _add(ledger: Ledger, request: ask.Enqueue, caller: Caller) -> int:
 def _lease(ledger: Ledger, request: ask.Lease, caller: Caller) -> ask.Leased:
     backends = rules.open_backends(request.backends, ledger.paused)
     to = taker(request, caller.connection, ledger.lease_seconds, ledger.salt)
-    leased: list[ask.Task] = []
+    leased: list[Task] = []
     size = 0
-    for task_id in pick(ledger.cursor, backends, request.tags, request.max_tasks):
-        row = ledger.cursor.execute(rows.HEAD_AND_BODY, (task_id,)).fetchone()
-        before = rows.head_of(row)
+    for before, body in ledger.pick(backends, request.tags, request.max_tasks):
         after = ledger.take(before, rules.grant(before, to, ledger.now))
-        leased.append(rows.leased_task(after, row[-3:]))
+        leased.append(leased_task(after, body))
         size += len(leased[-1].prompt)
         if size >= ask.LEASE_BYTES:
             break
@@ -147,7 +216,7 @@ def _unfinished_needs(ledger: Ledger, head: Head) -> list[int] | No:
 
 
 def _retry_failed(ledger: Ledger, _request: ask.RetryFailed, _caller: Caller) -> Answer:
-    failed = ledger.heads(rows.HEADS_FAILED, RETRY_AT_ONCE)
+    failed = ledger.failed(RETRY_AT_ONCE)
     for head in failed:
         step = rules.retry(head, ledger.now)
         if not isinstance(step, No):
@@ -157,7 +226,7 @@ def _retry_failed(ledger: Ledger, _request: ask.RetryFailed, _caller: Caller) ->
 
 def _purge(ledger: Ledger, request: ask.Purge, _caller: Caller) -> Answer:
     before = ledger.now - request.days * DAY
-    ended = ledger.heads(rows.HEADS_ENDED_BEFORE, before, PURGE_AT_ONCE)
+    ended = ledger.ended_before(before, PURGE_AT_ONCE)
     for head in ended:
         ledger.forget(head)
     return ask.Purged(len(ended))

@@ -1,0 +1,7 @@
+#!/usr/bin/env python3
+"""The same as `mittelo doctor`, from a checkout."""
+
+import runpy
+from pathlib import Path
+
+runpy.run_path(str(Path(__file__).with_name("_mittelo.py")))["start"]("doctor")

