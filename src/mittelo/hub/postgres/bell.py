@@ -28,7 +28,7 @@ CHANNEL = "mittelo"
 POLL_SECONDS = 2.0
 """So often each hub looks for what it was not told of."""
 
-ROUND_SECONDS = 0.003
+ROUND_SECONDS = 0.005
 """Busy hubs tell and hear no more often; what comes meanwhile goes together."""
 
 HERE_SECONDS = 10.0
@@ -162,7 +162,10 @@ class Bell:
         """Wait until somebody rings, here or elsewhere, or it is time to look."""
         self._ended.wait(self._awoke + ROUND_SECONDS - time.monotonic())
         seconds = max(0.0, self._polled + POLL_SECONDS - time.monotonic())
-        heard, _, _ = select.select([connection.fileno(), self._ear], [], [], seconds)
+        poll = select.poll()  # a hub has more files open than select() can count
+        poll.register(connection.fileno(), select.POLLIN)
+        poll.register(self._ear, select.POLLIN)
+        heard = {file for file, _ in poll.poll(seconds * 1000)}
         self._awoke = time.monotonic()
         if self._ear in heard:
             os.read(self._ear, 4096)

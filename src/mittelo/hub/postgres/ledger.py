@@ -7,12 +7,12 @@ commit: what the rules decide about it (also: whose lease it is) holds when it i
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
-from psycopg import Connection, Cursor
 
 from mittelo.core import tasks as rules
 from mittelo.core.requests import Event
@@ -21,20 +21,20 @@ from mittelo.hub.changes import Body
 from mittelo.hub.postgres import rows
 from mittelo.hub.postgres.numbers import Numbers
 from mittelo.hub.postgres.picking import Shelf, Shelves
+from mittelo.hub.postgres.rows import Place, as_array, as_json
+from mittelo.hub.postgres.trips import Rows, Statement, Trips, Value
 from mittelo.hub.postgres.wants import AT_ONCE, Wants
 from mittelo.hub.postgres.writes import Writes
 from mittelo.hub.rows import attempt_of, head_of, joined, split
 from mittelo.hub.store import SWEEP_AT_ONCE, Kind, Outcome
 
-Rows = list[tuple[Any, ...]]
+BEGIN = Statement("BEGIN")
 
 
 class Ledger:
     """The tasks as one transaction sees and changes them."""
 
-    def __init__(
-        self, connection: Connection, numbers: Numbers, now: float, lease_seconds: float
-    ) -> None:
+    def __init__(self, trips: Trips, numbers: Numbers, now: float, lease_seconds: float) -> None:
         self.now = now
         self.lease_seconds = lease_seconds
         self.salt = os.urandom(8).hex()
@@ -42,7 +42,7 @@ class Ledger:
         self.outcome = Outcome([])
         self.due: float | None = None
         self.leased: dict[int, str] = {}
-        self._connection = connection
+        self._trips = trips
         self._numbers = numbers
         self._heads: dict[int, Head | None] = {}
         self._bodies: dict[int, Body] = {}
@@ -60,45 +60,43 @@ class Ledger:
     def begin(self, wants: Wants) -> None:
         """Begin the transaction; lock and read what a batch will want, in one trip."""
         self._at_once = min(AT_ONCE, max(1, wants.leases))
+        places = [Place(name, min(AT_ONCE, count)) for name, count in wants.ready.items()]
+        asked: list[tuple[Statement, Callable[[Rows], None]]] = [(BEGIN, _nothing)]
+        if wants.heads:
+            lock = Statement(rows.LOCK_HEADS, as_array(sorted(wants.heads)))
+            asked.append((lock, partial(self._hold, wants.heads)))
+        if wants.ending:
+            waiting = Statement(rows.WAITING_FOR, as_array(wants.ending))
+            asked.append((waiting, partial(self._note_waiting, wants.ending)))
+        if wants.keys:
+            keys = Statement(rows.WITH_KEYS, as_json([*wants.keys]))
+            asked.append((keys, self._keys.update))
         lacking = self._numbers.lacking(wants.new)
-        backends = [*wants.ready]
-        limits = [min(AT_ONCE, wants.ready[backend]) for backend in backends]
-        run = self._connection.execute
-        heads = waiting = keys = drawn = ready = None
-        with self._connection.pipeline():
-            run("BEGIN")
-            if wants.heads:
-                heads = run(rows.LOCK_HEADS, (rows.as_array(sorted(wants.heads)),))
-            if wants.ending:
-                waiting = run(rows.WAITING_FOR, (rows.as_array(wants.ending),))
-            if wants.keys:
-                keys = run(rows.WITH_KEYS, (rows.encode([*wants.keys]).decode(),))
-            if lacking or wants.leases:
-                drawn = run(rows.PAUSED_AND_NEW_IDS, (lacking,))
-            if backends:
-                ready = run(rows.PICK, (backends, limits))
-        if heads:
-            self._hold(wants.heads, heads)
-        if waiting:
-            self._note_waiting(wants.ending, waiting.fetchall())
-        if keys:
-            self._keys = dict(keys.fetchall())
-        if drawn:
-            ((paused, ids),) = drawn
-            self.paused = frozenset(paused)
-            self._numbers.add(ids)
-        if ready:
-            shelves: list[Shelf] = [(backend, None) for backend in backends]
-            self._stock(shelves, limits, ready.fetchall())
+        if lacking or wants.leases:
+            asked.append((Statement(rows.PAUSED_AND_NEW_IDS, lacking), self._draw))
+        if places:
+            pick = Statement(rows.PICK, as_json(places))
+            asked.append((pick, partial(self._stock, places)))
+        found = self._trips.make([statement for statement, _ in asked])
+        for (_, take_in), some in zip(asked, found, strict=True):
+            take_in(some)
+
+    def _draw(self, found: Rows) -> None:
+        ((paused, ids),) = found
+        self.paused = frozenset(paused)
+        self._numbers.add(ids)
 
     def sweep(self) -> None:
         """Let leases expire whose time is over, and tasks go whose time has come."""
-        with self._connection.pipeline():
-            expired = self._connection.execute(rows.HEADS_EXPIRED, (self.now, SWEEP_AT_ONCE))
-            due = self._connection.execute(rows.HEADS_DUE, (self.now, SWEEP_AT_ONCE))
-        for head in self._take_in(expired.fetchall()):
+        expired, due = self._trips.make(
+            [
+                Statement(rows.HEADS_EXPIRED, self.now, SWEEP_AT_ONCE),
+                Statement(rows.HEADS_DUE, self.now, SWEEP_AT_ONCE),
+            ]
+        )
+        for head in self._take_in(expired):
             self.take(head, rules.expire(head, self.now))
-        for head in self._take_in(due.fetchall()):
+        for head in self._take_in(due):
             self.take(head, rules.due(head, self.now))
 
     def prolong(self, seconds: float) -> None:
@@ -112,15 +110,13 @@ class Ledger:
         """Tell whether there is anything to write."""
         return self._changed
 
-    def write(self) -> None:
-        """Send what is to be written; the counters and events come last."""
-        for statement, values in self._writes.statements(self._heads):
-            self._connection.execute(statement, values)
+    def to_write(self) -> list[Statement]:
+        """Return what writes everything that was noted so far."""
+        return [*self._writes.statements(self._heads)]
 
-    def write_last(self, marker: int, hub: str) -> Cursor[Any]:
-        """Send the counters, the events and the marker of this transaction."""
-        statement, values = self._writes.last(self.outcome.events, marker, hub)
-        return self._connection.execute(statement, values)
+    def to_write_last(self, marker: int, hub: str) -> Statement:
+        """Return what writes the counters, the events and the marker of this transaction."""
+        return self._writes.last(self.outcome.events, marker, hub)
 
     def left(self) -> Counter[Kind]:
         """Count the ready tasks that were locked for nothing: other hubs passed over them."""
@@ -176,8 +172,8 @@ class Ledger:
     def attempt(self, task_id: int, lease_id: str | None) -> Attempt | None:
         """Return how a lease ended, if it has."""
         self._flush()
-        found = self._connection.execute(rows.ATTEMPT_OF_LEASE, (task_id, lease_id)).fetchone()
-        return attempt_of(rows.bared_attempt(found)) if found else None
+        found = self._trips.find(rows.ATTEMPT_OF_LEASE, task_id, lease_id)
+        return attempt_of(rows.bared_attempt(found[0])) if found else None
 
     def pick(
         self, backends: Sequence[str], tags: Sequence[str] | None, limit: int
@@ -202,13 +198,13 @@ class Ledger:
 
     def pause(self, backend: str) -> None:
         """Hand out no more tasks for a backend, "" for all."""
-        self._connection.execute(rows.PAUSE, (backend,))
+        self._trips.find(rows.PAUSE, backend)
         self.paused |= {backend}
         self._changed = True
 
     def resume(self, backend: str) -> None:
         """Hand out tasks for a backend again; "" ends every pause."""
-        self._connection.execute(rows.RESUME, (backend,))
+        self._trips.find(rows.RESUME, backend)
         self.paused = self.paused - {backend} if backend else frozenset()
         self.outcome.resumed = True
         self._changed = True
@@ -248,8 +244,7 @@ class Ledger:
     def _waiting_for(self, task_id: int) -> list[int]:
         """Return who waits for a task, and let them wait no more."""
         if task_id not in self._waiting:
-            found = self._connection.execute(rows.WAITING_FOR, (rows.as_array([task_id]),))
-            self._note_waiting([task_id], found.fetchall())
+            self._note_waiting([task_id], self._trips.find(rows.WAITING_FOR, as_array([task_id])))
         waiting = [*self._waiting[task_id], *self._new_waiting.pop(task_id, ())]
         self._waiting[task_id] = []
         return [*dict.fromkeys(waiting)]
@@ -301,21 +296,20 @@ class Ledger:
 
     def _flush(self) -> None:
         """Write what was noted, so that what is looked for next is found as it is now."""
-        with self._connection.pipeline():
-            self.write()
+        if statements := self.to_write():
+            self._trips.make(statements)
 
     def _flush_if_large(self) -> None:
         if self._writes.is_large:
             self._flush()
 
-    def _find(self, statement: str, *values: object) -> list[Head]:
+    def _find(self, statement: str, *values: Value) -> list[Head]:
         self._flush()
-        return self._take_in(self._connection.execute(statement, values).fetchall())
+        return self._take_in(self._trips.find(statement, *values))
 
     def _lock(self, ids: Sequence[int]) -> None:
         if ids:
-            values = (rows.as_array(sorted(ids)),)
-            self._hold(ids, self._connection.execute(rows.LOCK_HEADS, values))
+            self._hold(ids, self._trips.find(rows.LOCK_HEADS, as_array(sorted(ids))))
 
     def _hold(self, ids: Iterable[int], found: Iterable[tuple[Any, ...]]) -> None:
         """Note tasks that are locked now, and those that are not there."""
@@ -341,8 +335,8 @@ class Ledger:
     def _body(self, task_id: int) -> Body:
         body = self._bodies.get(task_id)
         if body is None:
-            found = self._connection.execute(rows.BODIES, (rows.as_array([task_id]),)).fetchone()
-            body = rows.body_of(found[1:]) if found else ("", None, None)
+            found = self._trips.find(rows.BODIES, as_array([task_id]))
+            body = rows.body_of(found[0][1:]) if found else ("", None, None)
         return body
 
     # Ready tasks
@@ -353,7 +347,7 @@ class Ledger:
         if unknown := [backend for backend in backends if backend not in self._kinds]:
             self._flush()
             self._kinds.update((backend, []) for backend in unknown)
-            for backend, kind in self._connection.execute(rows.KINDS, (unknown,)):
+            for backend, kind in self._trips.find(rows.KINDS, as_json(unknown)):
                 self._kinds[backend].append(split(kind))
         return [
             (backend, kind)
@@ -364,18 +358,16 @@ class Ledger:
 
     def _fill(self, shelves: Sequence[Shelf]) -> None:
         self._flush()
-        limits = [self._at_once] * len(shelves)
-        backends = [backend for backend, _ in shelves]
-        kinds = [joined(kind) for _, kind in shelves if kind is not None]
-        if kinds:
-            found = self._connection.execute(rows.PICK_TAGGED, (backends, kinds, limits))
-        else:
-            found = self._connection.execute(rows.PICK, (backends, limits))
-        self._stock(shelves, limits, found.fetchall())
+        places = [
+            Place(backend, self._at_once, None if kind is None else joined(kind))
+            for backend, kind in shelves
+        ]
+        statement = rows.PICK if places[0].tags is None else rows.PICK_TAGGED
+        self._stock(places, self._trips.find(statement, as_json(places)))
 
-    def _stock(self, shelves: Sequence[Shelf], limits: Sequence[int], found: Rows) -> None:
+    def _stock(self, places: Sequence[Place], found: Rows) -> None:
         """Put the ready tasks that were found on their shelves."""
-        on: dict[Shelf, list[int]] = {shelf: [] for shelf in shelves}
+        on: dict[Shelf, list[int]] = {_shelf_of(place): [] for place in places}
         for row in found:
             (head,) = self._take_in([row])
             has_body, *body = row[-4:]
@@ -383,5 +375,13 @@ class Ledger:
                 self._bodies[head.id] = rows.body_of(body)
             shelf: Shelf = (head.backend, None)
             on[shelf if shelf in on else (head.backend, head.tags)].append(head.id)
-        for shelf, limit in zip(shelves, limits, strict=True):
-            self._shelves.fill(shelf, on[shelf], whole=len(on[shelf]) < limit)
+        for place, (shelf, ids) in zip(places, on.items(), strict=True):
+            self._shelves.fill(shelf, ids, whole=len(ids) < place.n)
+
+
+def _shelf_of(place: Place) -> Shelf:
+    return place.backend, None if place.tags is None else split(place.tags)
+
+
+def _nothing(_found: Rows) -> None:
+    """Take in what a statement without rows found."""

@@ -102,13 +102,14 @@ _WITH_SHORT_BODY = (
     f" AND octet_length(prompt) <= {_SHORT_PROMPT} OFFSET 0) b ON true"
 )
 PICK = (
-    "WITH c AS MATERIALIZED (SELECT r.* FROM unnest(%s::text[], %s::int[]) AS w (backend, n),"
+    "WITH c AS MATERIALIZED"
+    " (SELECT r.* FROM json_to_recordset(%s::json) AS w (backend text, n int),"
     f" LATERAL (SELECT {HEAD_COLUMNS} FROM task t WHERE {_READY} AND t.backend = w.backend"
     " ORDER BY t.priority DESC, t.id LIMIT w.n FOR UPDATE SKIP LOCKED) r) "
 ) + _WITH_SHORT_BODY
 PICK_TAGGED = (
     "WITH c AS MATERIALIZED"
-    " (SELECT r.* FROM unnest(%s::text[], %s::text[], %s::int[]) AS w (backend, tags, n),"
+    " (SELECT r.* FROM json_to_recordset(%s::json) AS w (backend text, tags text, n int),"
     f" LATERAL (SELECT {HEAD_COLUMNS} FROM task t"
     f" WHERE {_READY} AND t.backend = w.backend AND t.tags = w.tags"
     " ORDER BY t.priority DESC, t.id LIMIT w.n FOR UPDATE SKIP LOCKED) r) "
@@ -116,7 +117,7 @@ PICK_TAGGED = (
 KINDS = (
     "WITH RECURSIVE k AS (SELECT w.backend, (SELECT t.tags FROM task t"
     f" WHERE {_READY} AND t.backend = w.backend ORDER BY t.tags LIMIT 1) AS tags"
-    " FROM unnest(%s::text[]) AS w (backend)"
+    " FROM json_array_elements_text(%s::json) AS w (backend)"
     " UNION ALL SELECT k.backend, (SELECT t.tags FROM task t"
     f" WHERE {_READY} AND t.backend = k.backend AND t.tags > k.tags ORDER BY t.tags LIMIT 1)"
     " FROM k WHERE k.tags IS NOT NULL) SELECT backend, tags FROM k WHERE tags IS NOT NULL"
@@ -187,7 +188,8 @@ OVERVIEW = (
     "SELECT coalesce(sum(queued), 0)::bigint, coalesce(sum(leased), 0)::bigint,"
     " coalesce(sum(done), 0)::bigint, coalesce(sum(failed), 0)::bigint,"
     " coalesce(sum(cancelled), 0)::bigint,"
-    " (SELECT created_at FROM task WHERE status = 'queued' ORDER BY created_at LIMIT 1),"
+    " (SELECT created_at FROM task WHERE (status, id) > ('queued', 0) AND status <= 'queued'"
+    " ORDER BY status, id LIMIT 1),"
     " (SELECT coalesce(array_agg(backend ORDER BY backend), '{}') FROM paused) FROM hub"
 )
 ATTEMPTS = f"SELECT {ATTEMPT_COLUMNS} FROM attempt WHERE task_id = %s ORDER BY number"
@@ -244,6 +246,14 @@ END_BACKEND = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE pid = %s AND backend_start::text = %s"
 )
+
+
+class Place(Struct, frozen=True):
+    """Where ready tasks are looked for, and how many."""
+
+    backend: str
+    n: int
+    tags: str | None = None
 
 
 class NewBody(Struct, frozen=True):

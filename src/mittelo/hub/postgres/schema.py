@@ -83,7 +83,6 @@ CREATE INDEX task_ready ON task (backend, priority DESC, id)
   WHERE status = 'queued' AND blocked = 0 AND not_before IS NULL;
 CREATE INDEX task_ready_tagged ON task (backend, tags, priority DESC, id)
   WHERE status = 'queued' AND blocked = 0 AND not_before IS NULL;
-CREATE INDEX task_queued ON task (created_at) WHERE status = 'queued';
 CREATE INDEX task_leased ON task (leased_until) WHERE status = 'leased';
 CREATE INDEX task_waiting ON task (not_before) WHERE status = 'queued' AND not_before IS NOT NULL;
 CREATE INDEX task_ended ON task (updated_at) WHERE status IN ('done', 'failed', 'cancelled');

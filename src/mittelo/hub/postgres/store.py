@@ -4,7 +4,6 @@ Changes go over one connection, reads over another, word of other hubs over a th
 """
 
 import contextlib
-import logging
 import random
 import secrets
 import threading
@@ -30,6 +29,7 @@ from mittelo.hub.postgres.ledger import Ledger
 from mittelo.hub.postgres.link import Link
 from mittelo.hub.postgres.numbers import Numbers
 from mittelo.hub.postgres.schema import enter, prepare
+from mittelo.hub.postgres.trips import Statement, Trips
 from mittelo.hub.postgres.wants import wants_of
 from mittelo.hub.rows import attempt_of, shown_task
 from mittelo.hub.store import PAGE_BYTES, PAGE_TASKS, Call, Caller, Heard, Kind, Outcome, StoreError
@@ -50,6 +50,9 @@ _OURS_NO_MORE = {"42501", "42P01"}
 """The tables, or our rights to them, are gone."""
 
 _DEDUPE = "task_dedupe"
+_COMMIT = Statement("COMMIT")
+_ROLLBACK = Statement("ROLLBACK")
+_NEXT_DUE = Statement(rows.NEXT_DUE)
 
 
 class _Doubt(Struct):
@@ -69,8 +72,6 @@ class PostgresStore:
     """A durable queue that hubs share. Its database keeps the time."""
 
     def __init__(self, url: str, lease_seconds: float = 60.0) -> None:
-        # It warns of what fails after a connection broke; we tell what matters.
-        logging.getLogger("psycopg").setLevel(logging.ERROR)
         self.address = Address(url)
         self.hub = secrets.token_hex(8)
         self._lease_seconds = lease_seconds
@@ -86,6 +87,7 @@ class PostgresStore:
         self._bell: Bell | None = None
         self._writing = threading.RLock()
         self._reading = threading.RLock()
+        self._trips: Trips
         self._writer = Link(self.address, self._on_connect)
         self._reader = Link(self.address, _read_with_new_plans)
         self._writer.connection()
@@ -97,6 +99,7 @@ class PostgresStore:
         enter(connection, self.hub, self._clock.now())
         self._numbers.forget()
         self._backend = connection.execute(rows.BACKEND).fetchone() or ()
+        self._trips = Trips(connection)
         self._due = 0.0
         self._prolong = self._grace > 0
 
@@ -154,7 +157,7 @@ class PostgresStore:
         raise self._trouble(error or RuntimeError()) from error
 
     def _try(self, connection: Connection, batch: Sequence[Call], now: float) -> Outcome:
-        ledger = Ledger(connection, self._numbers, now, self._lease_seconds)
+        ledger = Ledger(self._trips, self._numbers, now, self._lease_seconds)
         calls = [*self._unheard, *batch]
         is_due = self._due is not None and self._due <= now
         try:
@@ -164,7 +167,7 @@ class PostgresStore:
             if is_due:
                 ledger.sweep()
             ledger.outcome.answers.extend(carry_out(ledger, call) for call in calls)
-            due = self._commit(connection, ledger, find_due=is_due or self._prolong)
+            due = self._commit(ledger, find_due=is_due or self._prolong)
         except BaseException:
             self._undo(connection)
             raise
@@ -178,24 +181,22 @@ class PostgresStore:
             self._ring(outcome.ready + ledger.left(), look=outcome.resumed)
         return outcome
 
-    def _commit(self, connection: Connection, ledger: Ledger, *, find_due: bool) -> float | None:
+    def _commit(self, ledger: Ledger, *, find_due: bool) -> float | None:
         """Write everything and commit, in one trip. Return when something is due."""
-        numbered = found = None
-        with connection.pipeline():
-            ledger.write()
-            if find_due:
-                found = connection.execute(rows.NEXT_DUE)
-            if ledger.has_changes:
-                self._marker += 1
-                numbered = ledger.write_last(self._marker, self.hub)
-                self._doubt = _Doubt(self._marker, self._backend, ledger.outcome, ledger.leased)
-            connection.execute("COMMIT")
+        statements = ledger.to_write()
+        if find_due:
+            statements.append(_NEXT_DUE)
+        if ledger.has_changes:
+            self._marker += 1
+            statements.append(ledger.to_write_last(self._marker, self.hub))
+            self._doubt = _Doubt(self._marker, self._backend, ledger.outcome, ledger.leased)
+        *_, last, _ = found = [[], *self._trips.make([*statements, _COMMIT])]
         self._doubt = None
-        if numbered and ledger.outcome.events:
-            _number(ledger.outcome, numbered.fetchone())
-        if found:
-            row = found.fetchone()
-            return row[0] if row else None
+        if ledger.has_changes:
+            _number(ledger.outcome, last[0][0])
+        if find_due:
+            ((due,),) = found[statements.index(_NEXT_DUE) + 1]
+            return None if due is None else float(due)
         return min((at for at in (self._due, ledger.due) if at is not None), default=None)
 
     def _undo(self, connection: Connection) -> None:
@@ -204,7 +205,7 @@ class PostgresStore:
         self._doubt = None
         self._numbers.put_back()
         with contextlib.suppress(psycopg.Error):
-            connection.execute("ROLLBACK")
+            self._trips.make([_ROLLBACK])
 
     def _settle(self, connection: Connection) -> Outcome | None:
         """Find out whether a commit happened that was not answered; return what came of it then.
@@ -226,7 +227,7 @@ class PostgresStore:
                 for task_id, lease_id in doubt.leased.items()
             ]
             return None
-        _number(doubt.outcome, row[1:])
+        _number(doubt.outcome, row[1])
         self._ring(doubt.outcome.ready)
         return doubt.outcome
 
@@ -335,11 +336,10 @@ def _unavailable(error: StoreError) -> Refusal:
     return Refusal(f"{error.what} {error.todo}".strip(), Code.UNAVAILABLE)
 
 
-def _number(outcome: Outcome, last: tuple[Any, ...] | None) -> None:
-    """Give events the numbers that the database gave them."""
-    if last:
-        for number, event in enumerate(outcome.events, last[0] - len(outcome.events) + 1):
-            event.number = number
+def _number(outcome: Outcome, last: int) -> None:
+    """Give events the numbers that the database gave them, of which this is the last."""
+    for number, event in enumerate(outcome.events, last - len(outcome.events) + 1):
+        event.number = number
 
 
 def _is_in_the_way(error: psycopg.Error) -> bool:

@@ -7,12 +7,11 @@ from mittelo.core.requests import Event
 from mittelo.core.tasks import Attempt, Head, Status
 from mittelo.hub.changes import Body
 from mittelo.hub.postgres import rows
-from mittelo.hub.postgres.rows import NewAttempt, NewBody, NewNeed
+from mittelo.hub.postgres.rows import NewAttempt, NewBody, NewNeed, as_array, as_json
+from mittelo.hub.postgres.trips import Statement
 
 MOST_BYTES = 64 * 1024 * 1024
 """Texts of about so many bytes are written before more are gathered."""
-
-Statement = tuple[str, tuple[object, ...]]
 
 
 class Writes:
@@ -68,18 +67,18 @@ class Writes:
         """
         if self._forgotten:
             for statement in rows.FORGET:
-                yield statement, (rows.as_array(self._forgotten),)
+                yield Statement(statement, as_array(self._forgotten))
         new = [head for task_id in self._new if (head := heads[task_id])]
         changed = [head for i in sorted(self._changed - self._new) if (head := heads[i])]
         if new or self._attempts:
             lists = (new, self._bodies, self._attempts, changed)
-            yield rows.WRITE_ALL, tuple(map(rows.as_json, lists))
+            yield Statement(rows.WRITE_ALL, *map(as_json, lists))
         elif changed:
-            yield rows.SAVE_HEADS, (rows.as_json(changed),)
+            yield Statement(rows.SAVE_HEADS, as_json(changed))
         if self._needs:
-            yield rows.INSERT_NEEDS, (rows.as_json(self._needs),)
+            yield Statement(rows.INSERT_NEEDS, as_json(self._needs))
         if self.told:
-            yield rows.DELETE_NEEDS, (rows.as_array(self.told),)
+            yield Statement(rows.DELETE_NEEDS, as_array(self.told))
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -92,7 +91,6 @@ class Writes:
         """Return what writes the counters and the events: the last thing before the commit."""
         counts = [self.counts[status._value_] for status in Status]
         if not events:
-            return rows.COUNT, (hub, marker, *counts)
-        told = rows.encode(events).decode()
-        count = len(events)
-        return rows.COUNT_AND_TELL, (count, count, told, hub, marker, *counts)
+            return Statement(rows.COUNT, hub, marker, *counts)
+        told, count = as_json(events), len(events)
+        return Statement(rows.COUNT_AND_TELL, count, count, told, hub, marker, *counts)
