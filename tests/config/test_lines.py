@@ -124,14 +124,22 @@ def leaves(table: dict[str, Any], at: tuple[str, ...]) -> Iterator[tuple[tuple[s
             yield (*at, name), value if isinstance(value, str) else value[0]
 
 
+def holds_still(text: str, document: dict[str, Any]) -> bool:
+    """Tell whether the text is that document; one with odd names may have been broken by us."""
+    try:
+        return tomllib.loads(text) == document
+    except tomllib.TOMLDecodeError:
+        return False
+
+
 @given(documents, st.booleans())
 def test_the_line_of_any_setting_is_found(shape: dict[str, Any], wide: bool) -> None:
     document = number(shape, iter(range(1000)))
     text = tomlkit.dumps(document)
-    assume(tomllib.loads(text) == document)
+    assume(holds_still(text, document))
     if wide:
         text = text.replace("= [", "= [\n# value\n").replace(", ", ",\n\n")
-        assume(tomllib.loads(text) == document)
+        assume(holds_still(text, document))
     lines = text.split("\n")
     for key, value in leaves(document, ()):
         [holds] = [n for n, line in enumerate(lines, 1) if f'"{value}"' in line]
