@@ -13,7 +13,6 @@ from typing_extensions import override
 
 from mittelo.answering.backends import Agent, Backend, Echo, Shell
 from mittelo.answering.launching import child_environment, command_of, make_home
-from mittelo.answering.logs import logged_errors
 from mittelo.answering.texts import Text, fitting, text_of_file
 from mittelo.config.limits import patience, timeouts
 from mittelo.config.load import Configuration
@@ -31,6 +30,7 @@ from mittelo.harness.declared import Declared
 from mittelo.proc.child import Launch
 from mittelo.proc.keeper import MARKER
 from mittelo.proc.listening import Listener
+from mittelo.proc.ownlog import logged_errors
 from mittelo.proc.placing import placed
 from mittelo.proc.supervise import Supervised, Supervisor, Watched
 
@@ -241,7 +241,7 @@ class Run:
             budget=f"it wrote more than {self._bounds.output >> 20} MiB",
             errors=harness.without_noise(supervised.errors),
             exit_meaning=harness.explain_exit(code) if code else "",
-            logged=() if plain else tuple(logged_errors(harness, supervised, window, env)),
+            logged=() if plain else tuple(logged_errors(harness, supervised, window, env, "")),
             faults=harness.faults,
             now=time.time(),
             zone=local_zone(),

@@ -15,17 +15,15 @@ from mittelo.core.claims import Claim
 from mittelo.core.lapfiles import (
     ROOT_FILE,
     archive_file,
-    archived_stint_of,
     stint_file,
     stint_of,
 )
-from mittelo.core.queues import HEAD, Lap, Position, Queue, Where, reopen
+from mittelo.core.queues import HEAD, Lap, Position, Queue, Where
 from mittelo.core.scopes import State
 from mittelo.errors import MitteloError
-from mittelo.laps.draining import restore
 from mittelo.laps.editing import Draft, Edit, add, delete, edit, move_lap
 from mittelo.laps.events import Who
-from mittelo.laps.flow import done, look, undo
+from mittelo.laps.flow import done, look, open_again, undo
 from mittelo.laps.overview import held_message
 from mittelo.laps.place import Place
 from mittelo.laps.refusals import NotFoundError, RefusedError
@@ -144,14 +142,8 @@ class Board:
             raise RefusedError(f"{seen.lap.id} stands for a stint.", "Open one of its laps.")
         who = self.who
         with _SeenStore(self.place, seen).changing() as book:
-            file = seen.file
-            if name := archived_stint_of(file):
-                restore(book, name, who)
-                file = stint_file(name)
-            context = context_at(book, file)
-            book.put(file, reopen(context.queue, seen.lap.id, who.now))
-            book.record(who.event("done-undo", "reopened", context, seen.lap))
-        return file
+            context = context_at(book, seen.file)
+            return open_again(book, who, "done-undo", context, seen.lap)[0].file
 
     def undo(self) -> str:
         """Open the lap again that was finished last; return its title."""

@@ -154,13 +154,20 @@ def undo(store: Store, who: Who, *, force: bool = False) -> tuple[Context, Lap]:
     """Open the lap again that was finished last, and bring its stint back if it was archived."""
     with store.changing() as book:
         context, lap = look_undo(book, who, force=force)
-        if name := archived_stint_of(context.file):
-            restore(book, name, who)
-            context = context_at(book, stint_file(name))
-        queue = reopen(context.queue, lap.id, who.now)
-        book.put(context.file, queue)
-        book.record(who.event("done-undo", "reopened", context, lap))
-        return context, queue.find(lap.id) or lap
+        return open_again(book, who, "done-undo", context, lap)
+
+
+def open_again(
+    book: Lapbook, who: Who, cmd: str, context: Context, lap: Lap
+) -> tuple[Context, Lap]:
+    """Open a lap that is done, and its stint if that is archived; return where it is then."""
+    if name := archived_stint_of(context.file):
+        restore(book, name, who)
+        context = context_at(book, stint_file(name))
+    queue = reopen(context.queue, lap.id, who.now)
+    book.put(context.file, queue)
+    book.record(who.event(cmd, "reopened", context, lap))
+    return context, queue.find(lap.id) or lap
 
 
 def _free(book: Lapbook, who: Who, context: Context, lap: Lap, *, take: bool) -> list[str]:

@@ -8,20 +8,19 @@ from pathlib import Path
 from msgspec import Struct
 
 from mittelo.config.laps import SESSION_VARIABLE, laps_folder
-from mittelo.core.lapfiles import ROOT_FILE, archived_stint_of, stint_file, stint_of
+from mittelo.core.lapfiles import ROOT_FILE, archived_stint_of, stint_of
 from mittelo.core.lapruns import LapFacts
-from mittelo.core.queues import HEAD, Lap, reopen
+from mittelo.core.queues import HEAD, Lap
 from mittelo.core.relays import LapGone, QueueBroken, QueueEmpty, QueueWaits
 from mittelo.core.scopes import State
 from mittelo.errors import MitteloError
 from mittelo.laps.doctor import mend
-from mittelo.laps.draining import restore
 from mittelo.laps.editing import Draft, add
 from mittelo.laps.events import Who
-from mittelo.laps.flow import Picked, claim, claimed_lap, look
+from mittelo.laps.flow import Picked, claim, claimed_lap, look, open_again
 from mittelo.laps.journal import Wanted, read_events
 from mittelo.laps.place import Place, find_place
-from mittelo.laps.selection import ACTIVE, AT_ROOT, Kind, Selection, context_at, everywhere, locate
+from mittelo.laps.selection import ACTIVE, AT_ROOT, Kind, Selection, everywhere, locate
 from mittelo.laps.store import Lapbook, Store
 from mittelo.log import warn
 from mittelo.rally.lapguard import Guard
@@ -185,12 +184,6 @@ class Desk:
             return Count(0, 0)
         return Count(sum(lap.is_done for lap in laps), len(laps))
 
-    def assignees(self) -> set[str]:
-        """Return to whom open laps are assigned."""
-        with self._store.reading() as book:
-            _ = book.root
-            return {lap.assignee for lap in _laps(book) if lap.assignee and not lap.is_done}
-
     def follow_up(self, texts: Sequence[str]) -> list[str]:
         """Make laps of what should follow, at the head in their order; return their ids."""
         drafts = [Draft(title=_title(text), description=text) for text in texts]
@@ -243,15 +236,9 @@ def _reopen(book: Lapbook, who: Who, lap_id: str) -> bool:
     """Open a lap again, and its stint if that was archived with it."""
     for context in locate(book, lap_id):
         lap = context.queue.find(lap_id)
-        if not lap or not lap.is_done:
-            continue
-        name = archived_stint_of(context.file)
-        if name:
-            restore(book, name, who)
-        where = context_at(book, stint_file(name)) if name else context
-        book.put(where.file, reopen(where.queue, lap_id, who.now))
-        book.record(who.event("rally", "reopened", where, lap))
-        return True
+        if lap and lap.is_done:
+            open_again(book, who, "rally", context, lap)
+            return True
     return False
 
 

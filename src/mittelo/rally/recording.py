@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 
+from mittelo.config.load import environment
 from mittelo.core.clipping import clip, printable
 from mittelo.core.lapruns import RECOVERY, recorded_classification
 from mittelo.core.records import Outcome, TryRecord
 from mittelo.core.relays import StartTry
+from mittelo.proc.ownlog import find_log
 from mittelo.proc.transcript import tail
 from mittelo.rally.assignment import Assignment
 from mittelo.rally.progress import SUMMARY_BUDGET
 from mittelo.rally.purse import tokens_before
-from mittelo.rally.trying import Ground, Tried, session_log
+from mittelo.rally.trying import Ground, Tried
 from mittelo.repo.work import Result
 from mittelo.repo.workspace import now
 
@@ -78,7 +80,7 @@ def record_of(
         log_path=str(ground.data.transcript(tried.try_id)),
         session_id=reading.session,
         resumed_session=start.session,
-        session_log=session_log(harness, str(ground.workspace.root), reading.session),
+        session_log=find_log(harness, reading.session, str(ground.workspace.root), environment()),
         fail_reason=tried.verdict.reason,
         category=tried.verdict.evidence.category if tried.verdict.evidence else "",
         handoff_only=start.handoff_only,

@@ -3,7 +3,7 @@
 import shutil
 import time
 
-from mittelo.config.load import Configuration
+from mittelo.config.load import Configuration, environment
 from mittelo.config.paths import DataPaths
 from mittelo.core.clipping import clip
 from mittelo.core.records import Handoff, Outcome, RunState, TryRecord
@@ -11,9 +11,10 @@ from mittelo.core.relays import END_OF_RUN
 from mittelo.core.signs import Reading
 from mittelo.harness.base import Job, Stream
 from mittelo.proc.listening import Listener
+from mittelo.proc.ownlog import find_log
 from mittelo.proc.survey import end_marked
 from mittelo.rally.progress import SUMMARY_BUDGET
-from mittelo.rally.trying import mark_of, session_log
+from mittelo.rally.trying import mark_of
 from mittelo.repo.work import Result, Work
 from mittelo.repo.workspace import Workspace, now
 
@@ -122,7 +123,9 @@ def _record(
         attempt_number=state.active_attempt,
         log_path=state.active_log_path,
         session_id=session,
-        session_log=session_log(harness, str(workspace.root), session) if harness else "",
+        session_log=find_log(harness, session, str(workspace.root), environment())
+        if harness
+        else "",
         resumed_session=state.active_resumed_session,
         fail_reason=REASON,
         tool_calls=reading.tool_calls,

@@ -1,11 +1,10 @@
 """Carry out one try: place the prompt, start the agent, stay with it, judge it."""
 
-import glob
 import os
 import shutil
 import sysconfig
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
@@ -26,9 +25,9 @@ from mittelo.harness.base import Command, Harness, Job, LogWindow
 from mittelo.log import warn
 from mittelo.proc.child import Launch
 from mittelo.proc.keeper import MARKER
+from mittelo.proc.ownlog import logged_errors
 from mittelo.proc.placing import placed
 from mittelo.proc.supervise import Supervised, Supervisor, Watched
-from mittelo.proc.transcript import tail
 from mittelo.rally.assignment import Assignment
 from mittelo.rally.desk import Desk
 from mittelo.rally.notifying import Notifier
@@ -40,7 +39,6 @@ from mittelo.rally.view import View
 from mittelo.repo.work import Work
 from mittelo.repo.workspace import WORKSPACE_VARIABLE, Workspace, now
 
-LOG_BYTES = 1 << 20
 TOOLS = ("rally", "laps")
 
 
@@ -131,7 +129,11 @@ def carry_out(
         began=began_at,
         ended=time.time(),
     )
-    logged = tuple(_logged(harness, supervised, _kept_log(ground.data, try_id), window))
+    logged = tuple(
+        logged_errors(
+            harness, supervised, window, environment(), str(_kept_log(ground.data, try_id))
+        )
+    )
     facts = _facts(ground, harness, supervised, progress, meter.why, logged)
     lap = _lap_facts(ground, given, supervised, progress)
     verdict = _judge(facts, lap, handoff_only=start.handoff_only)
@@ -343,34 +345,6 @@ def _facts(
         now=time.time(),
         zone=local_zone(),
     )
-
-
-def _logged(
-    harness: Harness, supervised: Supervised, kept: Path, window: LogWindow
-) -> Iterator[Erred]:
-    """Yield the errors that the CLI's own logs tell of, where its output does not say."""
-    ended = supervised.reading.ended
-    if supervised.finish.code == 0 and ended and ended.ok:
-        return
-    own = session_log(harness, window.workspace, window.session)
-    for path in [Path(own), kept] if own else [kept]:
-        yield from harness.read_log(tail(path, LOG_BYTES), window)
-
-
-def session_log(harness: Harness, root: str, session: str) -> str:
-    """Return where the CLI's own log of a session lies, if it can be found."""
-    if session or harness.shares_log:
-        for pattern in harness.session_logs(session, root, environment()):
-            if found := glob.glob(pattern):  # noqa: PTH207 - the patterns are absolute
-                return max(found, key=_last_written)
-    return ""
-
-
-def _last_written(path: str) -> tuple[float, str]:
-    try:
-        return Path(path).stat().st_mtime, path
-    except OSError:
-        return 0.0, path
 
 
 def _digest(entries: list[SummaryRecord]) -> SummaryRecord | None:
