@@ -22,6 +22,9 @@ $(VENV)/ready: requirements/dev.txt pyproject.toml src/mittelo/VERSION
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
+$(BIN)/bwrap: $(VENV)/ready
+	@sh scripts/get-bubblewrap $@
+
 tests/real/node_modules/ready: tests/real/package-lock.json
 	@command -v npm >/dev/null || { echo "test-real needs Node with npm: install it, then run make test-real again" >&2; exit 1; }
 	@echo "installing the pinned agent CLIs into tests/real/node_modules ..."
@@ -33,10 +36,10 @@ tests/real/node_modules/ready: tests/real/package-lock.json
 demo: $(VENV)/ready  ## run a relay of three laps in a scratch repository (AGENT=cc for a real CLI)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/demo $(AGENT)
 
-test: $(VENV)/ready lint  ## everything deterministic: lint, types, tests
+test: $(VENV)/ready $(BIN)/bwrap lint  ## everything deterministic: lint, types, tests
 	@$(BIN)/pytest -n auto
 
-test-real: $(VENV)/ready tests/real/node_modules/ready  ## drive the real agent CLIs against a mock model
+test-real: $(VENV)/ready $(BIN)/bwrap tests/real/node_modules/ready  ## drive the real agent CLIs against a mock model
 	@$(BIN)/pytest -m real tests/real -n 2
 
 lint: $(VENV)/ready

@@ -1,11 +1,17 @@
 """What every test has for itself: a home, XDG folders, a working directory."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
+from sandboxing import require
 from support import Place
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # started in the background of a shell: what we start would never hear an interrupt
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +26,13 @@ def alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_p
     for name, value in Place(tmp_path, home).environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def bubblewrap(monkeypatch: pytest.MonkeyPatch, alone: None) -> None:
+    """Skip a test where no sandbox can be made."""
+    del alone
+    require(monkeypatch)
 
 
 @pytest.fixture

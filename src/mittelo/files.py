@@ -22,8 +22,12 @@ def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 
 def append_line(path: Path, line: bytes) -> None:
-    """Append a line in one piece, after ending a torn one; on failure the file is as before."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    """Append a line in one piece, after ending a torn one; on failure the file is as before.
+
+    A symbolic link is not followed: whoever else writes here could have made it.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    handle = os.open(path, flags, 0o644)
     try:
         size = os.fstat(handle).st_size
         torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"

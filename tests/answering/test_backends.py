@@ -91,6 +91,14 @@ def test_the_named_folder_wins_over_the_current_directory(
     assert found.script == script
 
 
+def test_a_named_folder_holds_also_where_its_program_is_started_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = put(tmp_path / "own", "mine")
+    monkeypatch.setenv("MITTELO_BACKENDS_DIR", "own")
+    assert find("mine") == Folder(("mine",), script, str(script))
+
+
 def test_the_template_and_the_archive_are_none(tmp_path: Path) -> None:
     for name in ("_template", "archive"):
         put(tmp_path / "backends", name)

@@ -1,5 +1,6 @@
 """Whether a backend is ready, and what is said if not."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,44 @@ def test_a_folder_needs_what_runs_its_script(bin_folder: Path, tmp_path: Path) -
     assert check("mine").status is Standing.OK
     script.write_text("")
     assert "is empty" in check("mine").problems[0]
+
+
+def test_mlx_needs_a_python_that_can_import_it(bin_folder: Path) -> None:
+    install(bin_folder, "mlx_lm.generate")
+    (bin_folder / "mlx_lm.generate").write_text(f"#!{sys.executable}\nimport mlx_lm\n")
+    found = check("mlx")
+    assert found.status is Standing.FAIL
+    assert "cannot import mlx (exit 1: ModuleNotFoundError: " in found.problems[0]
+    assert "install 'mlx[cpu]' beside mlx-lm" in found.problems[0]
+
+
+def test_mlx_needs_a_model_that_is_there(
+    bin_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(bin_folder, "mlx_lm.generate")
+    found = check("mlx")
+    assert found.status is Standing.WARN
+    assert "set MITTELO_MLX_MODEL" in found.warnings[0]
+    monkeypatch.setenv("MITTELO_MLX_MODEL", str(tmp_path))
+    assert "it has no config.json" in check("mlx").problems[0]
+    (tmp_path / "config.json").touch()
+    assert check("mlx").status is Standing.OK
+    monkeypatch.setenv("MITTELO_MLX_MODEL", "somebody/some-model")
+    assert check("mlx").status is Standing.OK
+
+
+def test_without_a_tmux_session_a_prompt_would_go_to_a_shell(
+    bin_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "tmux is not on the PATH" in check("tmux").problems[0]
+    bin_folder.mkdir()
+    asked = tmp_path / "asked"
+    program = bin_folder / "tmux"
+    program.write_text(f'#!/bin/sh\necho "$*" >> {asked}\ntest "$3" = =is_there\n')
+    program.chmod(0o755)
+    found = check("tmux")
+    assert found.status is Standing.WARN
+    assert "no tmux session mittelo_default" in found.warnings[0]
+    monkeypatch.setenv("MITTELO_TMUX_SESSION", "is.there")
+    assert check("tmux").status is Standing.OK
+    assert asked.read_text() == "has-session -t =mittelo_default\nhas-session -t =is_there\n"

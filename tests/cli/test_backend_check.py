@@ -9,13 +9,13 @@ from pathlib import Path
 MITTELO = str(Path(sys.executable).with_name("mittelo"))
 
 
-def check(*words: str, path: str | None = None) -> "subprocess.CompletedProcess[str]":
+def check(*words: str, path: str | None = None, **env: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [MITTELO, "backend-check", *words],
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PATH": path or os.environ["PATH"]},
+        env={**os.environ, "PATH": path or os.environ["PATH"], **env},
     )
 
 
@@ -45,6 +45,18 @@ def test_a_warning_exits_with_1(tmp_path: Path) -> None:
     done = check("--backend", "codex", path=str(tmp_path))
     assert done.returncode == 1
     assert "codex: warn (built in)" in done.stdout
+
+
+def test_another_version_than_that_of_the_lock_is_told_of_and_keeps_nothing_back(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "codex").write_text("#!/bin/sh\necho codex-cli 9.8.7\n")
+    (tmp_path / "codex").chmod(0o755)
+    done = check("--backend", "codex", "--json", path=str(tmp_path), CODEX_API_KEY="x")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["status"]) == (0, "ok")
+    assert found["warnings"][0].startswith("codex is 9.8.7, and ")
+    assert "`mittelo lock --verify codex`" in found["warnings"][0]
 
 
 def test_a_folder_says_what_it_takes_the_place_of(tmp_path: Path) -> None:

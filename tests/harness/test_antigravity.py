@@ -1,8 +1,9 @@
 """Antigravity prints text, and keeps the rest to a log file."""
 
+from mittelo.core.policies import Tools
 from mittelo.core.signs import Reading, Session
 from mittelo.harness.antigravity import Antigravity
-from mittelo.harness.base import Job, JsonKey, Mode, Stream
+from mittelo.harness.base import Job, JsonKey, Stream
 
 SESSION = "0f0f0f0f-aaaa-4bbb-8ccc-121212121212"
 
@@ -42,7 +43,7 @@ def test_its_model_is_a_key_of_its_settings() -> None:
 
 
 def test_the_prompt_comes_last_and_every_flag_before_it() -> None:
-    for mode in Mode:
-        argv = Antigravity().command(Job(prompt="do it", mode=mode, session=SESSION)).argv
+    for tools in Tools:
+        argv = Antigravity().command(Job(prompt="do it", tools=tools, session=SESSION)).argv
         assert argv[-2:] == ["--print", "do it"]
         assert argv[-3] == f"--conversation={SESSION}"

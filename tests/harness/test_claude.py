@@ -5,16 +5,34 @@ from pathlib import Path
 import pytest
 from tests.harness.samples import look_for
 
+from mittelo.core.policies import Tools
 from mittelo.core.signs import Ended, Erred
-from mittelo.harness.base import Job, Mode, Stream
+from mittelo.harness.base import Job, Stream
 from mittelo.harness.claude import Claude
 
 SESSION = "0f0f0f0f-aaaa-4bbb-8ccc-121212121212"
 
 
-def test_a_question_goes_with_tools_that_only_read() -> None:
-    argv = Claude().command(Job(prompt="x", mode=Mode.ANSWER)).argv
-    assert argv[argv.index("--tools") + 1] == "Read,Glob,Grep"
+@pytest.mark.parametrize(
+    ("tools", "offered", "mode"),
+    [
+        (Tools.NONE, "--tools=", "default"),
+        (Tools.READ, "--tools=Read,Glob,Grep", "default"),
+        (Tools.EDIT, "--tools=Read,Glob,Grep,Edit,Write,NotebookEdit", "acceptEdits"),
+    ],
+)
+def test_it_is_told_which_tools_to_offer_and_that_the_workspace_configures_nothing(
+    tools: Tools, offered: str, mode: str
+) -> None:
+    argv = Claude().command(Job(prompt="x", tools=tools)).argv
+    assert argv[5:] == [
+        *(offered, "--permission-mode", mode),
+        *("--strict-mcp-config", "--setting-sources", "user"),
+    ]
+
+
+def test_work_is_done_without_questions() -> None:
+    assert Claude().command(Job(prompt="x")).argv[5:] == ["--dangerously-skip-permissions"]
 
 
 def test_success_counts_only_without_an_error() -> None:

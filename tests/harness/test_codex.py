@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from tests.harness.samples import look_for
 
+from mittelo.core.policies import Tools
 from mittelo.core.signs import Ended, Erred, Reading, Sign, Touched, Used
-from mittelo.harness.base import Job, Mode, Stream
+from mittelo.harness.base import Job, Stream
 from mittelo.harness.codex import Codex
 
 SESSION = "01a1fc26-713f-7aa1-8155-f420406ace70"
@@ -26,9 +27,9 @@ def told(*lines: bytes) -> tuple[int, str, str]:
     return reading.tool_calls, last.tool, last.detail
 
 
-@pytest.mark.parametrize("mode", Mode)
-def test_every_flag_stands_before_resume(mode: Mode) -> None:
-    job = Job(prompt="x", mode=mode, model="m", effort="high", session=SESSION)
+@pytest.mark.parametrize("tools", Tools)
+def test_every_flag_stands_before_resume(tools: Tools) -> None:
+    job = Job(prompt="x", tools=tools, model="m", effort="high", session=SESSION)
     argv = Codex().command(job).argv
     assert argv[argv.index("resume") :] == ["resume", SESSION, "-"]
 
@@ -39,9 +40,35 @@ def test_a_new_session_reads_its_prompt_from_stdin_too() -> None:
     assert "resume" not in argv
 
 
-def test_a_question_runs_in_a_sandbox_that_only_reads() -> None:
-    argv = Codex().command(Job(prompt="x", mode=Mode.ANSWER)).argv
-    assert argv[argv.index("--sandbox") + 1] == "read-only"
+def settings(tools: Tools) -> tuple[str, set[str], dict[str, str]]:
+    """Return the sandbox, the settings and the variables that it is given."""
+    command = Codex().command(Job(prompt="x", tools=tools))
+    words = command.argv
+    given = {words[at + 1] for at, word in enumerate(words) if word == "-c"}
+    return words[words.index("--sandbox") + 1], given, command.env
+
+
+def test_who_reads_runs_in_a_sandbox_that_only_reads() -> None:
+    sandbox, given, env = settings(Tools.READ)
+    assert (sandbox, env) == ("read-only", {})
+    assert given == {"allow_login_shell=false", "web_search=disabled"}
+
+
+def test_who_edits_runs_in_a_sandbox_that_writes_in_the_workspace_alone() -> None:
+    sandbox, given, env = settings(Tools.EDIT)
+    assert (sandbox, env) == ("workspace-write", {})
+    assert {
+        "sandbox_workspace_write.exclude_slash_tmp=true",
+        "sandbox_workspace_write.exclude_tmpdir_env_var=true",
+        "sandbox_workspace_write.network_access=false",
+        "sandbox_workspace_write.writable_roots=[]",
+    } < given
+
+
+def test_who_has_no_tools_has_no_shell_and_nowhere_to_run_one() -> None:
+    sandbox, given, env = settings(Tools.NONE)
+    assert (sandbox, env) == ("read-only", {"CODEX_EXEC_SERVER_URL": "none"})
+    assert {"features.shell_tool=false", "features.unified_exec=false"} < given
 
 
 def test_a_call_that_takes_its_time_shows_when_it_begins_and_counts_once() -> None:

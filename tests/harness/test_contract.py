@@ -1,13 +1,17 @@
 """What every harness owes us, whichever CLI it drives."""
 
+import fnmatch
 import json
+import re
 
 import pytest
 from msgspec.structs import replace
 from tests.harness.recorded import recordings
 from tests.harness.samples import EVERY, each_harness, each_prompt, named
 
-from mittelo.harness.base import ARGV_BYTES, Harness, Job, Mode, Stream
+from mittelo.core.policies import Tools
+from mittelo.harness.base import ARGV_BYTES, Harness, Job, Stream
+from mittelo.harness.needs import Login
 
 SESSION = "0f0f0f0f-aaaa-4bbb-8ccc-121212121212"
 FULL = Job(
@@ -19,13 +23,15 @@ FULL = Job(
     title="a title",
     scratch="/w/scratch",
 )
+NEW = replace(FULL, session="")
 JOBS = [
     Job(prompt="x"),
-    Job(prompt="x", mode=Mode.ANSWER),
+    Job(prompt="x", tools=Tools.READ),
     FULL,
     Job(prompt="x", model="model-9"),
-    Job(prompt="x", session=SESSION, mode=Mode.ANSWER),
+    Job(prompt="x", session=SESSION, tools=Tools.READ),
 ]
+LIMITED = (Tools.NONE, Tools.READ, Tools.EDIT)
 BYPASSES = ("--dangerously", "--yolo", "--auto", "-y", "--allow-all", "--trust-all")
 
 RECORDED = {r.cli: r for r in recordings() if r.case == "resume-turn1"}
@@ -113,7 +119,7 @@ def test_nothing_is_passed_on_that_was_not_asked_for(harness: Harness) -> None:
 
 @each_harness
 def test_a_model_is_passed_on_or_spoken_of(harness: Harness) -> None:
-    job = Job(prompt="x", mode=harness.modes[0], model="model-9")
+    job = Job(prompt="x", tools=widest(harness), model="model-9")
     command = harness.command(job)
     passed = "model-9" in command.argv or any(k.value == "model-9" for k in command.settings)
     noted = any("model-9" in note for note in harness.notes(job))
@@ -122,7 +128,7 @@ def test_a_model_is_passed_on_or_spoken_of(harness: Harness) -> None:
 
 @each_harness
 def test_an_effort_is_passed_on_or_spoken_of(harness: Harness) -> None:
-    job = Job(prompt="x", mode=harness.modes[0], effort="high")
+    job = Job(prompt="x", tools=widest(harness), effort="high")
     passed = any(word in {"high", "model_reasoning_effort=high"} for word in _argv(harness, job))
     assert passed == harness.takes_effort
     assert bool(harness.notes(job)) != passed
@@ -130,7 +136,7 @@ def test_an_effort_is_passed_on_or_spoken_of(harness: Harness) -> None:
 
 @each_harness
 def test_an_effort_that_nobody_knows_is_passed_on_with_a_note(harness: Harness) -> None:
-    job = Job(prompt="x", mode=harness.modes[0], effort="colossal")
+    job = Job(prompt="x", tools=widest(harness), effort="colossal")
     notes = harness.notes(job)
     assert any("colossal" in word for word in _argv(harness, job)) == harness.takes_effort
     assert bool(notes) == bool(harness.efforts or not harness.takes_effort)
@@ -139,24 +145,28 @@ def test_an_effort_that_nobody_knows_is_passed_on_with_a_note(harness: Harness) 
 
 @each_harness
 def test_there_is_nothing_to_note_about_a_plain_job(harness: Harness) -> None:
-    assert harness.notes(Job(prompt="x", mode=harness.modes[0])) == []
+    assert harness.notes(Job(prompt="x", tools=widest(harness))) == []
 
 
 @each_harness
-@pytest.mark.parametrize("mode", Mode)
-def test_what_can_only_answer_says_so(harness: Harness, mode: Mode) -> None:
-    told = any("can only answer" in note for note in harness.notes(Job(prompt="x", mode=mode)))
-    assert told == (mode not in harness.modes)
+@pytest.mark.parametrize("tools", Tools)
+def test_what_can_only_answer_says_so(harness: Harness, tools: Tools) -> None:
+    told = any("can only answer" in note for note in harness.notes(Job(prompt="x", tools=tools)))
+    assert told == (tools is Tools.ALL and not harness.works)
 
 
 @each_harness
 def test_its_flags_are_those_that_it_is_started_with(harness: Harness) -> None:
     flags = harness.flags()
-    for mode in harness.modes:
-        argv = harness.command(replace(FULL, mode=mode)).argv
+    for tools in Tools:
+        argv = harness.command(replace(FULL, tools=tools)).argv
         words = {word.partition("=")[0] for word in argv[1:] if word.startswith("--")}
         assert words - {"--"} <= {*flags}
     assert not {*flags} & {*harness.help_words}
+
+
+def widest(harness: Harness) -> Tools:
+    return Tools.ALL if harness.works else Tools.NONE
 
 
 def allowed(env: dict[str, str]) -> set[str]:
@@ -175,11 +185,60 @@ def allowed(env: dict[str, str]) -> set[str]:
 
 @each_harness
 @pytest.mark.parametrize("session", ["", SESSION])
-def test_a_question_never_goes_with_leave_to_do_anything(harness: Harness, session: str) -> None:
-    job = Job(prompt="x", mode=Mode.ANSWER, model="m", effort="high", session=session)
+@pytest.mark.parametrize("tools", LIMITED)
+def test_limited_tools_never_go_with_leave_to_do_anything(
+    harness: Harness, tools: Tools, session: str
+) -> None:
+    job = Job(prompt="x", tools=tools, model="m", effort="high", session=session)
     command = harness.command(job)
     assert [word for word in command.argv if word.startswith(BYPASSES)] == []
     assert not {"bash", "edit", "write", "task"} & allowed(command.env)
+
+
+@each_harness
+def test_tools_that_are_kept_are_not_given_as_more_are(harness: Harness) -> None:
+    made = [harness.command(replace(NEW, tools=tools)) for tools in harness.keeps]
+    different = {json.dumps([command.argv, command.env]) for command in made}
+    without = {"echo": 3, "script": 1}.get(harness.name, 0) if harness.works else 3
+    assert len(different) >= len(made) - without
+
+
+@each_harness
+@pytest.mark.parametrize("tools", LIMITED)
+def test_what_is_not_kept_is_never_done_as_something_wider_is(
+    harness: Harness, tools: Tools
+) -> None:
+    held = harness.held_to(tools)
+    order = [*Tools]
+    fewer = {kept for kept in harness.keeps if order.index(kept) <= order.index(tools)}
+    assert held in (fewer or {tools})
+    given, kept = (harness.command(replace(NEW, tools=word)) for word in (tools, held))
+    assert given == kept
+
+
+@each_harness
+def test_everything_is_allowed_by_whoever_keeps_anything(harness: Harness) -> None:
+    assert Tools.ALL in harness.keeps
+
+
+@each_harness
+def test_variables_are_names_or_beginnings_of_names(harness: Harness) -> None:
+    for name in (*harness.variables, *harness.url_variables):
+        assert re.fullmatch(r"[A-Z][A-Z0-9_]*\*?", name)
+    given = harness.variables
+    for name in (*harness.url_variables, *harness.folders, *harness.key_files):
+        assert any(fnmatch.fnmatchcase(name, pattern) for pattern in given), name
+    for need in harness.needs({}):
+        for name in need.variables if isinstance(need, Login) else ():
+            assert any(fnmatch.fnmatchcase(name, pattern) for pattern in given), name
+
+
+@each_harness
+def test_it_reaches_its_own_hosts_unless_a_variable_leads_it_elsewhere(harness: Harness) -> None:
+    own = harness.endpoints({})
+    assert {f"https://{host}" for host in harness.hosts} == {*own}
+    for name in harness.url_variables:
+        assert harness.endpoints({name: "http://127.0.0.1:9/v1"}) == ["http://127.0.0.1:9/v1"]
 
 
 def test_who_resumes_is_who_was_recorded_resuming() -> None:

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from mittelo.core.policies import Tools
 from mittelo.core.signs import Ended, Erred, Reading, Session, Sign, Tokens, Touched, Used
-from mittelo.harness.base import Job, Mode, Stream
+from mittelo.harness.base import Job, Stream
 from mittelo.harness.copilot import Copilot
 
 USAGE = b"""\
@@ -82,7 +83,24 @@ def test_files_that_it_writes_are_named() -> None:
     ]
 
 
-def test_a_question_is_offered_tools_that_read() -> None:
-    argv = Copilot().command(Job(prompt="x", mode=Mode.ANSWER)).argv
-    assert "--available-tools=view,grep,glob" in argv
-    assert "--allow-all" in Copilot().command(Job(prompt="x")).argv
+@pytest.mark.parametrize(
+    ("tools", "offered"),
+    [
+        (Tools.NONE, "none"),
+        (Tools.READ, "view,grep,rg,glob"),
+        (Tools.EDIT, "view,grep,rg,glob,create,edit,apply_patch"),
+    ],
+)
+def test_it_is_told_which_tools_to_offer(tools: Tools, offered: str) -> None:
+    command = Copilot().command(Job(prompt="x", tools=tools))
+    assert f"--available-tools={offered}" in command.argv
+    assert {"--disable-builtin-mcps", "--disallow-temp-dir"} < {*command.argv}
+    leave = {"--allow-tool=write", "--deny-tool=write(.git/**)"} if tools is Tools.EDIT else set()
+    assert {word for word in command.argv if "write(" in word or "=write" in word} == leave
+    assert command.env == {"COPILOT_ALLOW_ALL": ""}
+
+
+def test_work_is_done_without_questions() -> None:
+    command = Copilot().command(Job(prompt="x"))
+    assert command.argv[5:] == ["--allow-all"]
+    assert command.env == {}

@@ -1,15 +1,20 @@
 """What is special about gemini, where no recording shows it."""
 
+import json
+import re
+import tomllib
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
 from tests.harness.samples import look_for
 
+from mittelo.core.policies import Tools
 from mittelo.core.records import Outcome
 from mittelo.core.signs import Reading, Said, Tokens
 from mittelo.core.tries import Finish
 from mittelo.core.verdicts import Facts, Verdict, judge
-from mittelo.harness.base import Job, Mode, Stream
+from mittelo.harness.base import Job, Stream, file_of_ours
 from mittelo.harness.gemini import Gemini
 
 SESSION = "ef1ff583-06b1-4254-b2ec-7d421701184e"
@@ -90,11 +95,47 @@ def test_an_exit_code_is_its_own_or_an_http_status(code: int, meaning: str) -> N
     assert Gemini().explain_exit(code) == meaning
 
 
-@pytest.mark.parametrize("mode", Mode)
-def test_the_workspace_is_trusted_and_a_question_only_plans(mode: Mode) -> None:
-    command = Gemini().command(Job(prompt="x", mode=mode))
+@pytest.mark.parametrize("tools", Tools)
+def test_the_workspace_is_trusted(tools: Tools) -> None:
+    command = Gemini().command(Job(prompt="x", tools=tools))
     assert command.env["GEMINI_CLI_TRUST_WORKSPACE"] == "true"
-    assert ("plan" in command.argv) == (mode is Mode.ANSWER)
+    assert ("--yolo" in command.argv) == (tools is Tools.ALL)
+
+
+READ = {"glob", "grep_search", "list_directory", "read_file"}
+
+
+@pytest.mark.parametrize(
+    ("tools", "mode", "allowed"),
+    [
+        (Tools.NONE, "default", set()),
+        (Tools.READ, "default", READ),
+        (Tools.EDIT, "auto_edit", READ | {"replace", "write_file"}),
+    ],
+)
+def test_a_policy_of_ours_denies_every_tool_but_these(
+    tools: Tools, mode: str, allowed: set[str]
+) -> None:
+    argv = Gemini().command(Job(prompt="x", tools=tools)).argv
+    assert argv[argv.index("--approval-mode") + 1] == mode
+    assert "--allowed-mcp-server-names=mittelo-none" in argv
+    (given,) = (word for word in argv if word.startswith("--admin-policy="))
+    rules = tomllib.loads(Path(given.partition("=")[2]).read_text())["rule"]
+    found = {name for rule in rules if rule["decision"] == "allow" for name in rule["toolName"]}
+    denying = min(rules, key=itemgetter("priority"))
+    assert (denying["toolName"], denying["decision"], found) == ("*", "deny", allowed)
+
+
+@pytest.mark.parametrize("path", ["/w/.gemini/settings.json", ".gemini//a", "b/../.GEMINI/c"])
+def test_who_edits_does_not_edit_what_would_be_run_the_next_time(path: str) -> None:
+    file = Path(file_of_ours("gemini-edit.toml"))
+    rules = tomllib.loads(file.read_text())["rule"]
+    (narrow,) = (rule for rule in rules if "argsPattern" in rule)
+    assert narrow["priority"] == max(rule["priority"] for rule in rules)
+    assert (narrow["decision"], narrow["toolName"]) == ("deny", ["replace", "write_file"])
+    given = json.dumps({"content": "x", "file_path": path}, separators=(",", ":"))
+    assert re.search(narrow["argsPattern"], given)
+    assert not re.search(narrow["argsPattern"], given.replace("gemini", "g").replace("GEM", "g"))
 
 
 @pytest.mark.parametrize("moved", [False, True])

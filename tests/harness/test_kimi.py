@@ -2,35 +2,52 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
+from mittelo.core.policies import Tools
 from mittelo.core.signs import Ended, Erred, Said, Session, Touched, Used
-from mittelo.harness.base import Command, Job, Mode, Stream
+from mittelo.harness.base import Command, Job, Stream
 from mittelo.harness.kimi import Kimi
 
 KEY = {"KIMI_API_KEY": "sk-1"}
 
 
 def command(
-    env: Mapping[str, str] = {}, *, mode: Mode = Mode.WORK, model: str = "", session: str = ""
+    env: Mapping[str, str] = {}, *, tools: Tools = Tools.ALL, model: str = "", session: str = ""
 ) -> Command:
-    return Kimi().command(Job(prompt="do it", mode=mode, model=model, session=session, env=env))
+    return Kimi().command(Job(prompt="do it", tools=tools, model=model, session=session, env=env))
 
 
 def test_the_prompt_comes_last() -> None:
-    for mode in Mode:
-        assert command(mode=mode, model="m", session="s").argv[-2:] == ["--prompt", "do it"]
+    for tools in Tools:
+        assert command(tools=tools, model="m", session="s").argv[-2:] == ["--prompt", "do it"]
 
 
-def test_a_question_goes_to_its_agent_that_reads() -> None:
-    argv = command(mode=Mode.ANSWER).argv
-    assert argv[argv.index("--agent") + 1] == "plan"
-    assert "--agent" not in command().argv
+@pytest.mark.parametrize(
+    ("tools", "agent", "offered"),
+    [
+        (Tools.NONE, "kimi-none.md", "tools: []"),
+        (Tools.READ, "kimi-read.md", "tools: [Read, Glob, Grep]"),
+        (Tools.EDIT, "kimi-read.md", "tools: [Read, Glob, Grep]"),
+    ],
+)
+def test_limited_tools_are_those_of_an_agent_of_ours(
+    tools: Tools, agent: str, offered: str
+) -> None:
+    argv = command(tools=tools).argv
+    file = Path(argv[argv.index("--agent-file") + 1])
+    assert file.name == agent
+    assert {offered, "subagents: []"} < {*file.read_text().splitlines()}
+
+
+def test_work_is_done_by_its_own_agent() -> None:
+    assert "--agent-file" not in command().argv
 
 
 def test_a_session_keeps_its_agent() -> None:
-    assert "--agent" not in command(mode=Mode.ANSWER, session="s").argv
+    assert "--agent-file" not in command(tools=Tools.READ, session="s").argv
 
 
 def test_a_key_alone_is_enough() -> None:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from mittelo.core.policies import Tools
 from mittelo.core.signs import Reading
-from mittelo.harness.base import Job, Mode, Stream
+from mittelo.harness.base import Job, Stream
 from mittelo.harness.kiro import Kiro
 
 PRINTED = """\
@@ -24,10 +25,16 @@ def test_its_answer_is_the_text_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "trust"), [(Mode.WORK, "--trust-all-tools"), (Mode.ANSWER, "--trust-tools=")]
+    ("tools", "trust"),
+    [
+        (Tools.NONE, "--trust-tools="),
+        (Tools.READ, "--trust-tools=fs_read"),
+        (Tools.EDIT, "--trust-tools=fs_read"),
+        (Tools.ALL, "--trust-all-tools"),
+    ],
 )
-def test_tools_are_trusted_for_work_alone(mode: Mode, trust: str) -> None:
-    command = Kiro().command(Job(prompt="x", mode=mode, model="m"))
+def test_tools_that_write_are_trusted_for_everything_alone(tools: Tools, trust: str) -> None:
+    command = Kiro().command(Job(prompt="x", tools=tools, model="m"))
     assert command.argv == [
         *("kiro-cli", "chat", "--no-interactive", "--wrap", "never", "--model", "m", trust)
     ]

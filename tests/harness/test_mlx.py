@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from mittelo.core.faults import Category, Source, Trace, classify
-from mittelo.harness.base import Job, Mode
+from mittelo.core.policies import Tools
+from mittelo.harness.base import Job
 from mittelo.harness.mlx import Mlx
 
 MISSING = [
@@ -17,7 +18,7 @@ MISSING = [
 
 
 def test_it_is_told_to_print_the_text_alone() -> None:
-    command = Mlx().command(Job(prompt="x", mode=Mode.ANSWER, model="/models/m"))
+    command = Mlx().command(Job(prompt="x", tools=Tools.NONE, model="/models/m"))
     assert command.argv[:5] == ["mlx_lm.generate", "--prompt", "-", "--verbose", "False"]
     assert command.argv[-2:] == ["--model", "/models/m"]
     assert command.stdin == "x"

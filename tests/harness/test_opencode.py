@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from mittelo.core.policies import Tools
 from mittelo.core.signs import Ended, Erred, Reading, Said, Sign, Tokens, Touched, Used
-from mittelo.harness.base import Job, Mode, Stream
+from mittelo.harness.base import Job, Stream
 from mittelo.harness.opencode import Opencode
 
 Event = dict[str, Any]
@@ -34,13 +35,45 @@ def read(*events: Event) -> Reading:
     return reading
 
 
-@pytest.mark.parametrize("mode", Mode)
-def test_it_is_told_its_folder_and_a_question_denies_all_that_writes(mode: Mode) -> None:
-    command = Opencode().command(Job(prompt="x", workspace="/w/my repo", mode=mode))
+@pytest.mark.parametrize("tools", Tools)
+def test_it_is_told_its_folder(tools: Tools) -> None:
+    command = Opencode().command(Job(prompt="x", workspace="/w/my repo", tools=tools))
     assert command.argv[command.argv.index("--dir") + 1] == "/w/my repo"
-    if mode is Mode.ANSWER:
-        denied = json.loads(command.env["OPENCODE_PERMISSION"])
-        assert denied == {"edit": "deny", "bash": "deny", "webfetch": "deny"}
+    assert ("--auto" in command.argv) == (tools is Tools.ALL)
+
+
+READ = {"read": "allow", "glob": "allow", "grep": "allow", "list": "allow"}
+
+
+@pytest.mark.parametrize(
+    ("tools", "agent", "allowed"),
+    [
+        (Tools.NONE, "mittelo-none", {}),
+        (Tools.READ, "mittelo-read", {**READ, "external_directory": "deny"}),
+        (Tools.EDIT, "mittelo-read", {**READ, "external_directory": "deny"}),
+    ],
+)
+def test_an_agent_of_ours_is_denied_everything_but_this(
+    tools: Tools, agent: str, allowed: dict[str, str]
+) -> None:
+    own = {"OPENCODE_CONFIG_CONTENT": '{"model":"a/b","agent":{"mine":{}}}'}
+    command = Opencode().command(Job(prompt="x", tools=tools, env=own))
+    made = json.loads(command.env["OPENCODE_CONFIG_CONTENT"])
+    assert command.argv[command.argv.index("--agent") + 1] == agent
+    assert made["agent"][agent]["permission"] == {"*": "deny", **allowed}
+    assert (made["model"], made["agent"]["mine"]) == ("a/b", {})
+    assert command.env["OPENCODE_DISABLE_PROJECT_CONFIG"] == "1"
+    denied = json.loads(command.env["OPENCODE_PERMISSION"])
+    assert denied == {"edit": "deny", "bash": "deny", "webfetch": "deny"}
+
+
+def test_it_reaches_the_providers_of_its_inline_configuration() -> None:
+    urls = ["http://127.0.0.1:9/v1", "https://models.example/v1"]
+    providers = {f"p{n}": {"options": {"baseURL": url}} for n, url in enumerate(urls)}
+    content = json.dumps({"provider": {**providers, "odd": 1, "bare": {"options": {}}}})
+    assert Opencode().endpoints({"OPENCODE_CONFIG_CONTENT": content}) == urls
+    assert "https://api.openai.com" in Opencode().endpoints({"OPENAI_API_KEY": "x"})
+    assert Opencode().endpoints({"OPENCODE_CONFIG_CONTENT": "// odd"})[0] == "https://opencode.ai"
 
 
 def test_a_new_session_has_a_title_and_an_old_one_keeps_its_own() -> None:

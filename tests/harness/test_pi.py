@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from mittelo.core.policies import Tools
 from mittelo.core.signs import Ended, Erred, Reading, Said, Sign, Spent, Tokens, Touched, Used
-from mittelo.harness.base import Job, Mode, Stream
+from mittelo.harness.base import Job, Stream
 from mittelo.harness.pi import Pi
 
 USAGE = {"input": 100, "output": 7, "cacheRead": 40, "cacheWrite": 5, "cost": {"total": 0.25}}
@@ -74,10 +75,22 @@ def test_files_that_it_writes_are_named() -> None:
     assert read(event) == [Used("write", "a.txt"), Touched("a.txt")]
 
 
-def test_a_question_is_offered_tools_that_read() -> None:
-    argv = Pi().command(Job(prompt="x", mode=Mode.ANSWER)).argv
-    assert argv[-2:] == ["--tools", "read,grep,find,ls"]
-    assert "--tools" not in Pi().command(Job(prompt="x")).argv
+@pytest.mark.parametrize(
+    ("tools", "words"),
+    [
+        (Tools.NONE, ["--no-extensions", "--no-tools"]),
+        (Tools.READ, ["--no-extensions", "--tools", "read,grep,find,ls"]),
+        (Tools.EDIT, ["--no-extensions", "--tools", "read,grep,find,ls"]),
+        (Tools.ALL, []),
+    ],
+)
+def test_tools_that_write_go_with_everything_alone(tools: Tools, words: list[str]) -> None:
+    assert Pi().command(Job(prompt="x", tools=tools)).argv[4:] == words
+
+
+def test_it_reaches_the_providers_whose_keys_are_there() -> None:
+    keys = {"OPENAI_API_KEY": "x", "XAI_API_KEY": "x"}
+    assert Pi().endpoints(keys) == ["https://api.openai.com", "https://api.x.ai"]
 
 
 def test_a_limit_covers_a_provider() -> None:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from mittelo.core.policies import Tools
 from mittelo.core.signs import Ended, Erred, Reading, Said, Sign, Spent, Tokens, Touched
-from mittelo.harness.base import Job, Mode, Stream
+from mittelo.harness.base import Job, Stream
 from mittelo.harness.qwen import Qwen
 
 REFUSAL = "[API Error: 401 Incorrect API key provided]"
@@ -60,9 +61,27 @@ def test_files_that_it_writes_are_named(tool: str) -> None:
     assert Touched("/w/a.txt") in read({"type": "assistant", "message": {"content": [block]}})
 
 
-def test_a_question_goes_without_tools_that_change_anything() -> None:
-    argv = Qwen().command(Job(prompt="x", mode=Mode.ANSWER)).argv
-    assert argv[argv.index("--approval-mode") + 1] == "plan"
-    kept = argv[argv.index("--exclude-tools") + 1].split(",")
-    assert {"agent", "edit", "run_shell_command", "write_file"} <= {*kept}
-    assert Qwen().command(Job(prompt="x")).argv[-1] == "--yolo"
+@pytest.mark.parametrize(
+    ("tools", "offered"),
+    [
+        (Tools.NONE, "none"),
+        (Tools.READ, "glob,grep_search,list_directory,read_file"),
+        (Tools.EDIT, "glob,grep_search,list_directory,read_file"),
+    ],
+)
+def test_tools_that_write_go_with_everything_alone(tools: Tools, offered: str) -> None:
+    argv = Qwen().command(Job(prompt="x", tools=tools)).argv
+    assert argv[argv.index("--approval-mode") + 1] == "default"
+    assert {f"--core-tools={offered}", "--allowed-mcp-server-names=mittelo-none"} < {*argv}
+    (left_out,) = (word for word in argv if word.startswith("--exclude-tools="))
+    assert {"agent", "skill"} < {*left_out.partition("=")[2].split(",")}
+
+
+def test_work_is_done_without_questions() -> None:
+    assert Qwen().command(Job(prompt="x")).argv[3:] == ["--yolo"]
+
+
+def test_it_reaches_the_providers_whose_keys_are_there_and_its_own() -> None:
+    found = Qwen().endpoints({"OPENAI_API_KEY": "x"})
+    assert found[0] == "https://api.openai.com"
+    assert "https://dashscope.aliyuncs.com" in found

@@ -1,12 +1,13 @@
 """The harness of whatever sits in a tmux session."""
 
-from mittelo.harness.base import Job, Mode
+from mittelo.core.policies import Tools
+from mittelo.harness.base import Job
 from mittelo.harness.needs import Program
 from mittelo.harness.tmux import Tmux
 
 
 def argv(**env: str) -> list[str]:
-    return Tmux().command(Job(prompt="x", mode=Mode.ANSWER, env=env)).argv[1:]
+    return Tmux().command(Job(prompt="x", tools=Tools.NONE, env=env)).argv[1:]
 
 
 def test_it_starts_our_own_agent() -> None:

@@ -45,6 +45,16 @@ class Machine:
             f" *--help*) echo '{flags}';;\n*) {answer};; esac",
         )
 
+    def install_package(self, name: str, program: str, version: str, body: str) -> None:
+        """Install an agent CLI as npm does, in a package that tells its version."""
+        self.install_cli(name, program, "", body)
+        folder = self.root / "lib/node_modules" / program
+        folder.mkdir(parents=True)
+        (self.bin / program).rename(folder / "cli.js")
+        (self.bin / program).symlink_to(folder / "cli.js")
+        package = {"version": version, "bin": {program: "cli.js"}}
+        (folder / "package.json").write_text(json.dumps(package))
+
     def environment(self, **more: str) -> dict[str, str]:
         return {**os.environ, "PATH": str(self.bin), **more}
 

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -158,8 +159,9 @@ def test_the_death_of_the_keeper_does_not_leave_the_agent(stage: Stage) -> None:
     def watch(watched: Watched) -> None:
         if watched.reading.said:
             for child in psutil.Process().children():
-                if "mittelo.proc.keeper" in child.cmdline():
-                    child.send_signal(signal.SIGKILL)
+                with suppress(psutil.ZombieProcess):
+                    if "mittelo.proc.keeper" in child.cmdline():
+                        child.send_signal(signal.SIGKILL)
 
     done = supervisor.run(watch)
     assert done.finish.code is None

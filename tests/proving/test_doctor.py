@@ -6,6 +6,8 @@ from typing import Any
 
 from standins import Machine
 
+from mittelo.harness.claude import Claude
+
 KEYS = {"name", "which", "version_rc", "version", "missing_flags", "ok"}
 
 
@@ -54,6 +56,39 @@ def test_another_version_than_that_of_the_lock_is_told_of_and_no_fault(machine: 
     one = check(diagnosis(done), "claude_code")
     assert (done.returncode, one["ok"], one["drift"], one["locked"]) == (0, True, True, "2.1.197")
     assert "mittelo lock --verify claude_code" in one["warnings"][0]
+
+
+def installed(machine: Machine, before: str) -> dict[str, Any]:
+    """Look at a claude of a package 2.1.197 that says 2.2.0, and that does something before."""
+    flags = " ".join(Claude().flags())
+    machine.install_package("claude", "claude", "2.1.197", "cat")
+    (machine.root / "lib/node_modules/claude/cli.js").write_text(
+        f"#!/bin/sh\necho x >> {machine.root}/starts\n{before}\n"
+        f"case \"$*\" in *--version*) echo 2.2.0;; *) echo '{flags}';; esac\n"
+    )
+    return check(diagnosis(machine.mittelo("doctor", "--json")), "claude_code")
+
+
+def test_what_is_slow_is_not_started_again_for_a_version_that_its_package_tells(
+    machine: Machine,
+) -> None:
+    one = installed(machine, "sleep 1.1")
+    assert (one["version"], one["version_rc"], one["missing_flags"]) == ("2.1.197", 0, [])
+    assert (machine.root / "starts").read_text() == "x\n"
+
+
+def test_what_is_quick_is_asked_since_it_may_have_updated_itself(machine: Machine) -> None:
+    one = installed(machine, "")
+    assert (one["version"], one["version_rc"], one["drift"]) == ("2.2.0", 0, True)
+
+
+def test_a_help_that_fails_does_not_tell_that_flags_are_gone(machine: Machine) -> None:
+    machine.install(
+        "claude", 'case "$*" in *--version*) echo 2.1.197;; *) echo oh >&2; exit 2;; esac'
+    )
+    one = check(diagnosis(machine.mittelo("doctor", "--json")), "claude_code")
+    assert (one["ok"], one["missing_flags"]) == (True, [])
+    assert "was not seen (exit 2: oh)" in one["warnings"][-1]
 
 
 def test_nobody_logged_in_is_a_warning(machine: Machine) -> None:

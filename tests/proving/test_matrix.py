@@ -49,6 +49,31 @@ def test_only_what_is_ready_is_run(machine: Machine) -> None:
     assert names(rows(ready), "PASS") == {"claude_code"}
 
 
+def test_another_version_than_that_of_the_lock_is_no_reason_to_skip(machine: Machine) -> None:
+    machine.install_package("claude", "claude", "9.8.7", claude_says("hello"))
+    words = ("matrix", "--include", "claude", "--json", "--real-home")
+    done = machine.mittelo(*words, ANTHROPIC_API_KEY="x")
+    assert names(rows(done), "PASS") == {"claude_code"}
+    run = json.loads((machine.report() / "claude_code/run.json").read_text())
+    assert "claude is 9.8.7, and " in run["preflight"]["warnings"][0]
+
+
+def test_what_fails_in_another_version_is_told_with_that(machine: Machine) -> None:
+    machine.install_package("claude", "claude", "9.8.7", "exit 9")
+    words = ("matrix", "--include", "claude", "--json", "--real-home")
+    (row,) = rows(machine.mittelo(*words, ANTHROPIC_API_KEY="x"))
+    assert row["verdict"] == "FAIL"
+    assert "exit 9. claude is 9.8.7, and " in row["reason"]
+
+
+def test_what_the_machine_lacks_is_told_with_what_to_do(machine: Machine) -> None:
+    machine.install("claude", "echo 'Invalid API key · Please run /login' >&2; exit 1")
+    words = ("matrix", "--include", "claude", "--json", "--real-home")
+    (row,) = rows(machine.mittelo(*words, ANTHROPIC_API_KEY="x"))
+    assert row["verdict"] == "SKIP"
+    assert row["reason"].endswith(": log in, or mend its settings or the proxy")
+
+
 def test_exclude_leaves_out(machine: Machine) -> None:
     done = machine.mittelo("matrix", "--exclude", "claude", "--json")
     assert "claude_code" not in {row["backend"] for row in rows(done)}

@@ -11,17 +11,18 @@ from clis import OpenCode, RealCli
 from mock_model import MockModel
 from msgspec.structs import replace
 
+from mittelo.core.policies import Tools
 from mittelo.core.signs import Reading
-from mittelo.harness.base import Job, Mode, Stream
+from mittelo.harness.base import Job, Stream
 from mittelo.harness.registry import all_harnesses
 
 ALLOWED = {"bash": "allow", "edit": "allow"}
 
 
-def answer(cli: RealCli, job: Job) -> Reading:
-    """Carry out a job in answer mode, as a runner would, and return what its output tells."""
+def answer(cli: RealCli, job: Job, tools: Tools = Tools.READ) -> Reading:
+    """Carry out a job as a runner would, and return what its output tells."""
     harness = all_harnesses({})[cli.name]
-    command = harness.command(replace(job, mode=Mode.ANSWER, model=cli.model))
+    command = harness.command(replace(job, tools=tools, model=cli.model))
     with TemporaryFile() as given, TemporaryFile() as output, TemporaryFile() as errors:
         given.write(command.stdin.encode())
         given.seek(0)
@@ -57,18 +58,24 @@ def test_an_answer_is_the_final_message(cli: RealCli, repository: Path) -> None:
     assert reading.ended.ok
 
 
-def test_a_conversation_goes_on(cli: RealCli, repository: Path, model: MockModel) -> None:
+@pytest.mark.parametrize("tools", [Tools.NONE, Tools.READ])
+def test_a_conversation_goes_on(
+    cli: RealCli, repository: Path, model: MockModel, tools: Tools
+) -> None:
     job = Job(prompt="REMEMBER-PROBE the codeword is ZEBRA-4417", workspace=str(repository))
-    first = answer(cli, job)
+    first = answer(cli, job, tools)
     seen = model.seen
-    second = answer(cli, replace(job, prompt="RECALL-PROBE which?", session=first.session))
+    second = answer(cli, replace(job, prompt="RECALL-PROBE which?", session=first.session), tools)
     assert (second.session, second.final) == (first.session, "recall answered")
     assert any("ZEBRA-4417" in request.text for request in model.requests(seen))
 
 
 @pytest.mark.parametrize("probe", ["SHELL-PROBE", "WRITE-PROBE"])
-def test_an_answer_changes_nothing(cli: RealCli, repository: Path, probe: str) -> None:
-    answer(cli, Job(prompt=f"{probe} make a file", workspace=str(repository)))
+@pytest.mark.parametrize("tools", [Tools.NONE, Tools.READ])
+def test_an_answer_changes_nothing(
+    cli: RealCli, repository: Path, probe: str, tools: Tools
+) -> None:
+    answer(cli, Job(prompt=f"{probe} make a file", workspace=str(repository)), tools)
     assert contents(repository) == {".git", "README.md"}
 
 

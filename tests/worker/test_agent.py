@@ -57,6 +57,20 @@ def test_a_worker_serves_its_backend_by_each_of_its_names_and_what_is_anybodys(
         assert f"the backend claude is {script}, in place of the built-in one" in agent.errors()
 
 
+def test_a_relative_folder_of_backends_is_meant_from_where_the_worker_was_started(
+    hub: HubProcess, client: HubClient, tmp_path: Path
+) -> None:
+    script = tmp_path / "own/mine/run"
+    script.parent.mkdir(parents=True)
+    script.write_text("pwd\n")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    task_id = client.enqueue("hi")
+    words = ("--backend", "mine", "--cwd", str(elsewhere))
+    with worker(hub.port, *words, env={"MITTELO_BACKENDS_DIR": "own"}):
+        assert ended(client, task_id).result == str(elsewhere)
+
+
 def test_a_run_longer_than_its_lease_is_renewed(
     hub: HubProcess, client: HubClient, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mittelo.config.findings import Gravity
 from mittelo.config.load import Configuration, environment, load_configuration
@@ -17,6 +18,7 @@ from mittelo.harness.declared import Declared
 
 FOLDERS_VARIABLE = "MITTELO_BACKENDS_DIR"
 RUN_FILES = ("run", "run.py", "run.sh")
+HEAD_BYTES = 1024
 NO_BACKENDS = ("_template", "archive")
 _OWN = ("echo", "shell")
 """No folder takes the place of these."""
@@ -38,6 +40,7 @@ class Shell(Struct, frozen=True):
     argv: list[str]
     names: tuple[str, ...] = ("shell",)
     used: str = "built in"
+    allowed: tuple[str, ...] = ()
 
 
 class Folder(Struct, frozen=True):
@@ -46,6 +49,7 @@ class Folder(Struct, frozen=True):
     names: tuple[str, ...]
     script: Path
     used: str
+    allowed: tuple[str, ...] = ()
 
 
 class Agent(Struct, frozen=True):
@@ -55,6 +59,7 @@ class Agent(Struct, frozen=True):
     harness: Harness
     model: str
     used: str
+    allowed: tuple[str, ...] = ()
 
 
 Backend = Echo | Shell | Folder | Agent
@@ -68,7 +73,13 @@ def configuration_here() -> Configuration:
 
 
 def find_backend(name: str, configuration: Configuration, shell_cmd: str = "") -> Backend:
-    """Return the backend of this name; raises where there is none."""
+    """Return the backend of this name, which knows what variables it may be given; else raise."""
+    found = _find(name, configuration, shell_cmd)
+    allowed = tuple(configuration.settings.sandbox.variables)
+    return found if isinstance(found, Echo) or not allowed else replace(found, allowed=allowed)
+
+
+def _find(name: str, configuration: Configuration, shell_cmd: str) -> Backend:
     if name == "echo":
         return Echo()
     if name == "shell":
@@ -136,8 +147,9 @@ def _folder(name: str, names: Iterable[str], *, hides: bool) -> Folder | None:
 def _places() -> Iterator[Path]:
     """Yield the folders in which backends lie, the first one wins."""
     if named := environment().get(FOLDERS_VARIABLE):
-        yield Path(named)
-        yield Path(named) / "backends"
+        place = Path(named).absolute()  # a program is started in another folder than ours
+        yield place
+        yield place / "backends"
     yield Path.cwd() / "backends"
     yield from installed_backends()
 
@@ -184,3 +196,13 @@ def python_shebang(first: bytes) -> bool:
     line = first.partition(b"\n")[0]
     words = [os.path.basename(word) for word in line[2:].split()]  # noqa: PTH119 - of bytes
     return line.startswith(b"#!") and any(word.startswith(b"python") for word in words)
+
+
+def python_words(script: Path) -> list[str]:
+    """Return the Python that a file names as its interpreter; nothing where it names none."""
+    try:
+        with script.open("rb") as file:
+            first = file.readline(HEAD_BYTES)
+    except OSError:
+        return []
+    return os.fsdecode(first[2:]).split() if python_shebang(first) else []

@@ -10,11 +10,17 @@ from typing import assert_never
 
 from msgspec import Struct
 
-from mittelo.answering.backends import Agent, Backend, Echo, Folder, Shell
+from mittelo.answering.asking import ask
+from mittelo.answering.backends import Agent, Backend, Echo, Folder, Shell, python_words
 from mittelo.answering.launching import child_environment, script_words
+from mittelo.harness.mlx import Mlx
 from mittelo.harness.needs import Login, Need, Program, Trace
+from mittelo.harness.tmux import Tmux
 
 TRACE_BYTES = 1 << 20
+IMPORT_SECONDS = 4.0
+TMUX_SECONDS = 4.0
+SESSION_VARIABLE = "MITTELO_TMUX_SESSION"
 
 
 class Standing(StrEnum):
@@ -63,9 +69,13 @@ def _gaps(backend: Backend, env: Mapping[str, str]) -> Iterator[Gap]:
             return
         case Folder():
             yield from _script_gaps(backend.script, env)
-        case Agent(_, harness, _):
-            for need in harness.needs(env):
-                yield from _gap(need, env)
+        case Agent(_, harness, model):
+            missing = [gap for need in harness.needs(env) for gap in _gap(need, env)]
+            yield from missing
+            if isinstance(harness, Mlx) and not missing:
+                yield from _mlx_gaps(harness, model, env)
+            if isinstance(harness, Tmux) and not missing:
+                yield from _tmux_gaps(env)
         case _:
             assert_never(backend)
 
@@ -75,13 +85,44 @@ def _gap(need: Need, env: Mapping[str, str]) -> Iterator[Gap]:
     match need:
         case Program(names):
             if not any(shutil.which(name, path=env.get("PATH")) for name in names):
-                others = "".join(f" (or {name})" for name in names[1:])
+                others = "".join(f" (or {name})" for name in names[1:] if os.sep not in name)
                 yield Gap(f"{names[0]} is not on the PATH: install it{others}.")
         case Login(variables, traces, todo):
             if not any(env.get(name) for name in variables) and not any(map(_is_there, traces)):
                 yield Gap(f"Nobody seems to be logged in. {todo}", fatal=False)
         case _:
             assert_never(need)
+
+
+def _mlx_gaps(harness: Mlx, model: str, env: Mapping[str, str]) -> Iterator[Gap]:
+    """Yield what its Python lacks (mlx-lm installs without mlx on Linux), and what of a model."""
+    found = (
+        shutil.which(name, path=env.get("PATH")) for name in (harness.binary, *harness.stand_in)
+    )
+    script = next(path for path in found if path)
+    if python := python_words(Path(script)):
+        said = ask([*python, "-c", "import mlx.core"], env, IMPORT_SECONDS, cwd="/")
+        if said.code:
+            yield Gap(f"{script} cannot import mlx ({said.why}): install 'mlx[cpu]' beside mlx-lm.")
+    if not model:
+        yield Gap(
+            "No model is named, and mlx-lm would fetch one of 2 GB:"
+            " set MITTELO_MLX_MODEL to the folder of one.",
+            fatal=False,
+        )
+    elif Path(model).is_absolute() and not Path(model, "config.json").is_file():
+        yield Gap(f"{model} is no model, it has no config.json: name another in MITTELO_MLX_MODEL.")
+
+
+def _tmux_gaps(env: Mapping[str, str]) -> Iterator[Gap]:
+    session = env.get(SESSION_VARIABLE) or "mittelo_default"
+    target = session.replace(".", "_").replace(":", "_")
+    if ask(["tmux", "has-session", "-t", f"={target}"], env, TMUX_SECONDS).code != 0:
+        yield Gap(
+            f"There is no tmux session {session}, and the shell of a new one would carry prompts"
+            f" out: start what shall answer in one, and name it in {SESSION_VARIABLE}.",
+            fatal=False,
+        )
 
 
 def _script_gaps(script: Path, env: Mapping[str, str]) -> Iterator[Gap]:

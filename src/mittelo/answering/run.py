@@ -12,20 +12,21 @@ from msgspec.structs import replace
 from typing_extensions import override
 
 from mittelo.answering.backends import Agent, Backend, Echo, Shell
-from mittelo.answering.launching import child_environment, command_of, make_home
+from mittelo.answering.preparing import Place, Prepared, make_folders, prepare
 from mittelo.answering.texts import Text, fitting, text_of_file
 from mittelo.config.limits import patience, timeouts
 from mittelo.config.load import Configuration
 from mittelo.config.paths import worker_state
 from mittelo.config.zone import local_zone
 from mittelo.core.faults import Category
+from mittelo.core.policies import DEFAULT_ANSWER
 from mittelo.core.signs import Tokens
 from mittelo.core.stalls import Patience
 from mittelo.core.tries import Finish, Limits, Stop, StopAsked
 from mittelo.core.verdicts import Facts, judge
 from mittelo.errors import MitteloError
 from mittelo.files import write_whole
-from mittelo.harness.base import Command, Harness, LogWindow
+from mittelo.harness.base import Harness, LogWindow
 from mittelo.harness.declared import Declared
 from mittelo.proc.child import Launch
 from mittelo.proc.keeper import MARKER
@@ -33,6 +34,9 @@ from mittelo.proc.listening import Listener
 from mittelo.proc.ownlog import logged_errors
 from mittelo.proc.placing import placed
 from mittelo.proc.supervise import Supervised, Supervisor, Watched
+from mittelo.sandbox.permits import Permit, permit_of
+from mittelo.sandbox.surroundings import make_home
+from mittelo.sandbox.warden import walled
 
 OUTPUT_BYTES = 256 << 20
 TEXT_BYTES = 8 << 20
@@ -50,7 +54,7 @@ class Question(Struct, frozen=True, kw_only=True):
 class Bounds(Struct, frozen=True, kw_only=True):
     """What a run may take: seconds, silence, bytes of output, bytes of its answer in a message.
 
-    Answers longer than that are kept whole in the folder `keep`.
+    Answers longer than that are kept whole in the folder `keep`. `permit` says what it may do.
     """
 
     seconds: float = 3600.0
@@ -58,6 +62,7 @@ class Bounds(Struct, frozen=True, kw_only=True):
     output: int = OUTPUT_BYTES
     text: int = TEXT_BYTES
     keep: Path
+    permit: Permit = Permit(policy=DEFAULT_ANSWER)
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -86,11 +91,18 @@ class Answer(Struct, frozen=True, kw_only=True):
         return not self.reason
 
 
-def bounds_of(configuration: Configuration) -> Bounds:
-    """Return what a run may take, as the configuration says."""
-    asked = configuration.settings.reliability
+def bounds_of(
+    configuration: Configuration, policy: str = "", *, sandbox: bool | None = None
+) -> Bounds:
+    """Return what a run may take, as the configuration says, and do, where no more is said."""
+    asked, table = configuration.settings.reliability, configuration.settings.sandbox
     allowed, _ = timeouts(asked)
-    return Bounds(seconds=allowed.try_, patience=patience(asked), keep=worker_state() / "results")
+    return Bounds(
+        seconds=allowed.try_,
+        patience=patience(asked),
+        keep=worker_state() / "results",
+        permit=permit_of(table, DEFAULT_ANSWER, works=False, policy=policy, sandbox=sandbox),
+    )
 
 
 class Run:
@@ -134,33 +146,33 @@ class Run:
         return replace(answer, seconds=time.monotonic() - began)
 
     def _answer(self, scratch: Path) -> Answer:
-        env = child_environment(self._backend, self._home) | self._given(scratch)
-        make_home(env)
-        command = command_of(self._backend, self._question.prompt, self._cwd, str(scratch), env)
         if refused := self._no_place() or self._too_long():
             return refused
-        env |= command.env
+        place = Place(cwd=self._cwd, home=self._home, scratch=scratch)
+        prompt, permit = self._question.prompt, self._bounds.permit
+        prepared = prepare(self._backend, prompt, permit, place, self._given(place))
+        make_folders(prepared, place)
+        env = prepared.env
+        make_home(env)
         began = time.time()
-        supervised = self._supervise(scratch, command, env)
+        supervised = self._supervise(prepared, place)
         if supervised is None or (supervised.finish.stop is Stop.SKIP):
             return Answer(reason="it was stopped", stopped=True)
         window = LogWindow(
             session=supervised.reading.session,
-            workspace=self._cwd,
+            workspace=prepared.cwd,
             began=began,
             ended=time.time(),
         )
         return self._judged(scratch, supervised, window, env)
 
-    def _given(self, scratch: Path) -> dict[str, str]:
+    def _given(self, place: Place) -> dict[str, str]:
         """Return what the program finds in its environment about its task."""
-        temporary = scratch / "tmp"
-        temporary.mkdir()
         return {
             "MITTELO_TASK_ID": self._question.task_id,
             "MITTELO_WORKER_ID": self._question.worker_id,
-            "MITTELO_PROMPT_FILE": str(scratch / "prompt"),
-            "TMPDIR": str(temporary),
+            "MITTELO_PROMPT_FILE": str(place.prompt),
+            "TMPDIR": str(place.temporary),
             MARKER: f"task.{uuid.uuid4().hex}",
         }
 
@@ -178,18 +190,19 @@ class Run:
         reason = f"the prompt has {size:,} bytes; {self._backend.harness.name} takes {most:,}"
         return Answer(reason=reason, category=Category.CONTEXT_TOO_LONG)
 
-    def _supervise(self, scratch: Path, command: Command, env: dict[str, str]) -> Supervised | None:
-        given = scratch / "prompt"
-        write_whole(given, self._question.prompt.encode(), mode=0o600)
+    def _supervise(self, prepared: Prepared, place: Place) -> Supervised | None:
+        command, walls = prepared.command, prepared.walls
+        write_whole(place.prompt, self._question.prompt.encode(), mode=0o600)
         launch = Launch(
-            argv=command.argv,
-            cwd=self._cwd,
-            env=env,
-            stdin=str(given) if command.stdin else "",
-            stdout=str(scratch / "out"),
-            stderr=str(scratch / "err"),
+            argv=walled(walls, command.argv) if walls else command.argv,
+            cwd=prepared.cwd,
+            env=prepared.env,
+            stdin=str(place.prompt) if command.stdin else "",
+            stdout=str(place.scratch / "out"),
+            stderr=str(place.scratch / "err"),
         )
-        with placed(command.settings, Path(env.get("HOME", "~")), self._is_stopped) as free:
+        home = Path(prepared.env.get("HOME", "~"))
+        with placed(command.settings, home, self._is_stopped) as free:
             with self._lock:
                 if self._stopped or not free:
                     return None

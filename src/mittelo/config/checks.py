@@ -13,13 +13,16 @@ from mittelo.config.limits import timeouts
 from mittelo.config.mixing import mix_slots
 from mittelo.config.models import Catalogue
 from mittelo.config.reasoning import check_preference
-from mittelo.config.schema import HarnessTable, Settings
+from mittelo.config.schema import HarnessTable, SandboxTable, Settings
+from mittelo.core.endpoints import endpoints_of
 from mittelo.core.mixes import parse_entry
 from mittelo.core.notices import Happening
+from mittelo.core.policies import Network, Policy
 from mittelo.errors import UsageError
 from mittelo.harness.registry import BUILT_IN
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?", re.ASCII)
 _STREAMS = ("stdout", "stderr", "combined")
 
 
@@ -40,6 +43,7 @@ def check_settings(catalogue: Catalogue) -> Iterator[Finding]:
         yield Finding(Gravity.NOTE, ("reliability", name), note)
     yield from _budget(settings)
     yield from _notify(settings)
+    yield from _sandbox(settings.sandbox)
     yield from _same_names(settings.routes, "routes", Gravity.LANE)
     yield from _same_names(settings.reasoning, "reasoning", Gravity.ERROR)
     yield from _routes(catalogue)
@@ -88,6 +92,39 @@ def _budget(settings: Settings) -> Iterator[Finding]:
             what = f"budget.{name} = {limit} is no budget."
             todo = "Give a number above 0, or 0 for no limit."
             yield Finding(Gravity.ERROR, ("budget", name), what, todo)
+
+
+def _sandbox(table: SandboxTable) -> Iterator[Finding]:
+    """Yield what is wrong with the words and places of `[sandbox]`."""
+    for key, known in (("policy", ("", *Policy)), ("network", (*Network,))):
+        if (word := getattr(table, key)) not in known:
+            what = f"sandbox.{key} {word!r} is none of {', '.join(filter(None, known))}."
+            yield Finding(Gravity.ERROR, ("sandbox", key), what, "Name one of them.")
+    if table.enabled and table.policy == Policy.FULL:
+        what = "sandbox.policy full lets a run do anything; a sandbox would not."
+        yield Finding(Gravity.ERROR, ("sandbox", "policy"), what, "Name another policy.")
+    for key in ("readable", "writable"):
+        for word in getattr(table, key):
+            if not word.startswith(("/", "~/")) or word == "/":
+                what = f"sandbox.{key}: {word!r} is no folder from / or ~/ on."
+                todo = "Name a folder in full."
+                yield Finding(Gravity.ERROR, ("sandbox", key), what, todo, item=word)
+    for word in table.hosts:
+        try:
+            endpoints_of([word])
+        except UsageError as error:
+            yield Finding(Gravity.ERROR, ("sandbox", "hosts"), error.what, error.todo, item=word)
+    for key in ("home_files", "logins"):
+        for word in getattr(table, key):
+            if word in {"", "."} or word.startswith(("/", "~")) or ".." in word.split("/"):
+                what = f"sandbox.{key}: {word!r} is no path below the home."
+                todo = "Write it from the home on: .codex/auth.json"
+                yield Finding(Gravity.ERROR, ("sandbox", key), what, todo, item=word)
+    for word in table.variables:
+        if not _VARIABLE.fullmatch(word):
+            what = f"sandbox.variables: {word!r} is no name of a variable, nor NAME_*."
+            todo = "Write the name alone; the value is taken from the environment."
+            yield Finding(Gravity.ERROR, ("sandbox", "variables"), what, todo, item=word)
 
 
 def _notify(settings: Settings) -> Iterator[Finding]:

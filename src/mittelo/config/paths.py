@@ -110,6 +110,16 @@ class DataPaths(Struct, frozen=True):
         """Return the folder that agents find `rally` and `laps` in."""
         return self.base / "bin"
 
+    @property
+    def permit(self) -> Path:
+        """Return what this workspace's last relay may do."""
+        return self.relays / "permit.json"
+
+    @property
+    def home(self) -> Path:
+        """Return the home of this workspace's sandboxed agents."""
+        return self.base / "homes" / self.key
+
     def last_transcript(self) -> int:
         """Return the highest number that a transcript has, 0 without any.
 

@@ -77,6 +77,20 @@ class Notify(Struct, frozen=True):
     events: list[str] = []
 
 
+class SandboxTable(Struct, frozen=True):
+    """`[sandbox]`: what runs may do, and what of this machine they see; see docs/policies.md."""
+
+    policy: str = ""
+    enabled: bool = False
+    network: str = "open"
+    hosts: list[str] = []
+    readable: list[str] = []
+    writable: list[str] = []
+    home_files: list[str] = []
+    logins: list[str] = []
+    variables: list[str] = []
+
+
 class HarnessTable(Struct, frozen=True):
     """`[harness.NAME]`: a CLI of the user's own, or model names for a built-in one."""
 
@@ -114,6 +128,7 @@ class Settings(Struct, frozen=True):
     reliability: Reliability = field(default_factory=Reliability)
     budget: Budget = field(default_factory=Budget)
     notify: Notify = field(default_factory=Notify)
+    sandbox: SandboxTable = field(default_factory=SandboxTable)
     routes: dict[str, list[str]] = {}
     reasoning: dict[str, str] = {}
     providers: dict[str, list[str] | ProviderTable] = {}

@@ -147,7 +147,8 @@ FAULTS: tuple[Fault, ...] = (
         Category.HARNESS_LAUNCH,
         r"could not start|argument list too long|fork/exec|exec format error"
         r"|cannot be used with root|not running in a trusted directory"
-        r"|executable file not found",
+        r"|executable file not found|cannot be started in the sandbox"
+        r"|\bbwrap: (?:can't|no permission|creating|setting|loopback|failed)",
     ),
     Fault(
         Category.SESSION_LOST,

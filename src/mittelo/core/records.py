@@ -118,7 +118,7 @@ class TryRecord(Struct, omit_defaults=True, kw_only=True):
 class RelayRecord(Struct, omit_defaults=True, kw_only=True):
     """One relay, in `.rally/state/relays.jsonl`; the file is rewritten when one changes.
 
-    `queue`: its runs work the laps of the repository.
+    `queue`: its runs work the laps of the repository. `policy`: what they may do, if asked for.
     """
 
     v: int = field(default_factory=_version)
@@ -131,6 +131,8 @@ class RelayRecord(Struct, omit_defaults=True, kw_only=True):
     effort: str = ""
     require_changes: bool = True
     queue: bool = False
+    policy: str = ""
+    sandboxed: bool = False
     started_at: str
     ended_at: str = ""
     ended_how: str = ""

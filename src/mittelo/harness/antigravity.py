@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing_extensions import override
 
 from mittelo.core.faults import Category, Fault
+from mittelo.core.policies import Tools
 from mittelo.core.signs import Erred, Said, Session, Sign
 from mittelo.harness.base import (
     ARGV_BYTES,
@@ -16,7 +17,6 @@ from mittelo.harness.base import (
     Job,
     JsonKey,
     LogWindow,
-    Mode,
     Stream,
     home_of,
 )
@@ -32,7 +32,8 @@ _SECRETS = (b"oauth_creds.json", b"antigravity-oauth-token", b"settings.json")
 class Antigravity(Harness):
     """Runs `agy --print PROMPT`. Has no model flag: the model is a key of its settings file.
 
-    The conversation's id stands in the log file that it is told to write.
+    The conversation's id stands in the log file that it is told to write. It has no flags for
+    tools, and no run of it was ever measured.
     """
 
     name = "antigravity"
@@ -41,13 +42,16 @@ class Antigravity(Harness):
     resumes = True
     needs_end = False
     prompt_limit = ARGV_BYTES
+    keeps = (Tools.ALL,)
+    variables = ("ANTIGRAVITY_*", "GOOGLE_CLOUD_PROJECT")
+    hosts = ("cloudcode-pa.googleapis.com", "oauth2.googleapis.com")  # as gemini with a login
     faults = (Fault(Category.USAGE_LIMIT, r"resource.?exhausted|individual quota reached"),)
 
     @override
     def command(self, job: Job) -> Command:
         log = f"{job.scratch}/agy.log"
         argv = [self.binary, f"--log-file={log}", "--print-timeout=30m0s"]
-        if job.mode is Mode.WORK:
+        if job.tools is Tools.ALL:
             argv.append("--dangerously-skip-permissions")
         if job.session:
             argv.append(f"--conversation={job.session}")

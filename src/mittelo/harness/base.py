@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from mittelo.core.faults import Fault
+from mittelo.core.policies import Tools
 from mittelo.core.signs import Erred, Reading, Sign
 from mittelo.harness.needs import Need, Program
 
@@ -34,13 +36,6 @@ _MOST_TOKENS = 2**53
 _MOST_DOLLARS = 1_000_000.0
 
 
-class Mode(StrEnum):
-    """What the agent may do: edit the repository, or only answer."""
-
-    WORK = "work"
-    ANSWER = "answer"
-
-
 class Stream(StrEnum):
     """Where a line was written: stdout, stderr, or a log file the CLI was told to keep."""
 
@@ -57,7 +52,7 @@ class Job(Struct, frozen=True, kw_only=True):
 
     prompt: str
     workspace: str = "."
-    mode: Mode = Mode.WORK
+    tools: Tools = Tools.ALL
     model: str = ""
     effort: str = ""
     session: str = ""
@@ -118,7 +113,11 @@ class Harness:
     `stand_in`: words that start it where its program is not installed.
     `folders`: variables that name folders of its own, which lead it out of another home.
     `key_files`: where a variable that it reads is not set, the file below the home that holds it.
-    `modes`: what it can be used for; one that only answers leaves a repository as it is.
+    `trust_variable`: set to 1, it lets the agent do anything where no policy is asked for.
+    `works`: it can change a repository; one that does not can only answer.
+    `keeps`: the tools to which its own flags hold the agent, as runs of it showed.
+    `variables`: what it reads of an environment, its credentials too; `*` stands for any end.
+    `hosts`: what it must reach to answer; `url_variables` lead it to others instead.
     `measured`: the version that its facts are from; "" where none was measured.
     `version_words`, `help_words`: how it is asked for its version, and for the flags it takes.
     """
@@ -139,7 +138,12 @@ class Harness:
     stand_in: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     key_files: Mapping[str, str] = {}
-    modes: tuple[Mode, ...] = (Mode.WORK, Mode.ANSWER)
+    trust_variable: str = ""
+    works: bool = True
+    keeps: tuple[Tools, ...] = tuple(Tools)
+    variables: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    url_variables: tuple[str, ...] = ()
     measured: str = ""
     version_words: tuple[str, ...] = ("--version",)
     help_words: tuple[str, ...] = ("--help",)
@@ -190,17 +194,28 @@ class Harness:
         del env
         yield Program((self.binary, *self.stand_in[:1]))
 
+    def endpoints(self, env: Mapping[str, str]) -> list[str]:
+        """Return the URLs of what it must reach to answer."""
+        named = [env[name] for name in self.url_variables if env.get(name)]
+        return named or [f"https://{host}" for host in self.hosts]
+
+    def held_to(self, tools: Tools) -> Tools:
+        """Return the most of these tools that its flags hold the agent to; never more."""
+        order = [*Tools]
+        narrower = reversed(order[: order.index(tools) + 1])
+        return next((fewer for fewer in narrower if fewer in self.keeps), tools)
+
     def flags(self) -> list[str]:
         """Return every flag that it may be started with, all of which its help should name."""
         full = Job(prompt="x", model="m", effort="high", session="s", scratch="/s")
-        jobs = [replace(job, mode=mode) for job in (Job(prompt="x"), full) for mode in self.modes]
+        jobs = [replace(job, tools=tools) for job in (Job(prompt="x"), full) for tools in Tools]
         words = [word for job in jobs for word in self.command(job).argv[1:]]
         found = [word.partition("=")[0] for word in words if re.match(r"--?[A-Za-z]", word)]
         return [*dict.fromkeys(word for word in found if word not in self.help_words)]
 
     def notes(self, job: Job) -> list[str]:
         """Return what the user should know about options that will not work as asked."""
-        if job.mode not in self.modes:
+        if job.tools is Tools.ALL and not self.works:
             return [f"{self.name} can only answer; it changes nothing in a repository."]
         if job.effort and not self.takes_effort:
             return [f"{self.name} has no flag for effort; {job.effort!r} is not passed on."]
@@ -208,6 +223,11 @@ class Harness:
             known = ", ".join(self.efforts)
             return [f"{self.name} knows the efforts {known}; {job.effort!r} is passed on as it is."]
         return []
+
+
+def file_of_ours(name: str) -> str:
+    """Return the path of a file that comes with the harnesses, for a CLI to read."""
+    return str(Path(__file__).with_name("files") / name)
 
 
 def parse_json(line: bytes) -> dict[str, object]:

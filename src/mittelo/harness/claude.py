@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from typing_extensions import override
 
+from mittelo.core.policies import Tools
 from mittelo.core.signs import (
     Ended,
     Erred,
@@ -19,6 +20,7 @@ from mittelo.core.signs import (
     Touched,
     Used,
 )
+from mittelo.harness.accounts import AWS, GOOGLE
 from mittelo.harness.base import (
     MAX_LOGGED,
     MAX_LOGGED_TEXT,
@@ -26,7 +28,6 @@ from mittelo.harness.base import (
     Harness,
     Job,
     LogWindow,
-    Mode,
     Stream,
     count,
     dollars,
@@ -37,7 +38,30 @@ from mittelo.harness.base import (
 )
 from mittelo.harness.needs import Login, Need, Trace
 
-_ANSWER_TOOLS = "Read,Glob,Grep"
+_TOOLS = {
+    Tools.NONE: "",
+    Tools.READ: "Read,Glob,Grep",
+    Tools.EDIT: "Read,Glob,Grep,Edit,Write,NotebookEdit",
+}
+SETTINGS = (
+    "API_TIMEOUT_MS",
+    "BASH_DEFAULT_TIMEOUT_MS",
+    "BASH_MAX_OUTPUT_LENGTH",
+    "BASH_MAX_TIMEOUT_MS",
+    "CLAUDE_CODE_*",
+    "DISABLE_*",
+    "DO_NOT_TRACK",
+    "ENABLE_PROMPT_CACHING_1H*",
+    "ENABLE_TOOL_SEARCH",
+    "IS_SANDBOX",
+    "MAX_MCP_OUTPUT_TOKENS",
+    "MAX_THINKING_TOKENS",
+    "MCP_TIMEOUT",
+    "MCP_TOOL_TIMEOUT",
+    "USE_BUILTIN_RIPGREP",
+)
+"""What it reads of an environment and is no account, from its documentation and its binary."""
+
 _EDITS = {"Write", "Edit", "MultiEdit", "NotebookEdit"}
 _KEYS = (
     "ANTHROPIC_API_KEY",
@@ -50,7 +74,12 @@ _DETAILS = ("command", "file_path", "notebook_path", "path", "pattern", "url", "
 
 
 class Claude(Harness):
-    """Runs `claude -p`, prompt on stdin. Resumes in the same repository only."""
+    """Runs `claude -p`, prompt on stdin. Resumes in the same repository only.
+
+    It offers the named tools alone (2.1.197), and edits only below its folder, outside of `.git`;
+    more where the user's own settings allow it. Below `ALL` what the workspace's files configure
+    does not count, its CLAUDE.md included: hooks and MCP servers would be run.
+    """
 
     name = "claude"
     aliases = ("cc",)
@@ -60,14 +89,30 @@ class Claude(Harness):
     efforts = ("low", "medium", "high", "xhigh", "max")
     models = ("default", "best", "haiku", "opus", "opusplan", "sonnet")
     folders = ("CLAUDE_CONFIG_DIR",)
+    variables: tuple[str, ...] = (
+        *("ANTHROPIC_*", "CLAUDE_CONFIG_DIR", *SETTINGS),
+        *(*AWS, *GOOGLE, "CLOUD_ML_REGION", "VERTEX_REGION_*"),
+    )
+    hosts: tuple[str, ...] = (
+        "api.anthropic.com",
+        "platform.claude.com",
+    )  # the second renews logins
+    url_variables: tuple[str, ...] = (
+        "ANTHROPIC_BASE_URL",
+        "ANTHROPIC_BEDROCK_BASE_URL",
+        "ANTHROPIC_VERTEX_BASE_URL",
+    )
+    measured = "2.1.197"
 
     @override
     def command(self, job: Job) -> Command:
         argv = [self.binary, "-p", "--output-format", "stream-json", "--verbose"]
-        if job.mode is Mode.WORK:
+        if job.tools is Tools.ALL:
             argv.append("--dangerously-skip-permissions")
         else:
-            argv += ["--tools", _ANSWER_TOOLS]
+            mode = "acceptEdits" if job.tools is Tools.EDIT else "default"
+            argv += [f"--tools={_TOOLS[job.tools]}", "--permission-mode", mode]
+            argv += ["--strict-mcp-config", "--setting-sources", "user"]
         if job.model:
             argv += ["--model", job.model]
         if job.effort:

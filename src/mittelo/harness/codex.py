@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing_extensions import override
 
 from mittelo.core.faults import Category, Fault
+from mittelo.core.policies import Tools
 from mittelo.core.signs import (
     Ended,
     Erred,
@@ -23,7 +24,6 @@ from mittelo.harness.base import (
     Harness,
     Job,
     LogWindow,
-    Mode,
     Stream,
     count,
     dollars,
@@ -34,9 +34,39 @@ from mittelo.harness.base import (
 )
 from mittelo.harness.needs import Login, Need, Trace
 
+_NO_TOOLS = (
+    "apps",
+    "browser_use",
+    "computer_use",
+    "goals",
+    "image_generation",
+    "multi_agent",
+    "plugins",
+    "shell_tool",
+    "tool_suggest",
+    "unified_exec",
+    "view_image",
+)
+"""The features by which it offers tools, as `codex features list` names them."""
+
+_NO_PLACE = {"CODEX_EXEC_SERVER_URL": "none"}
+"""Leaves it no place to run anything in: `apply_patch`, which stays on offer, finds none."""
+
+_INSIDE = (
+    "exclude_slash_tmp=true",
+    "exclude_tmpdir_env_var=true",
+    "network_access=false",
+    "writable_roots=[]",
+)
+
 
 class Codex(Harness):
-    """Runs `codex exec --json -`, prompt on stdin. Resumes from any folder."""
+    """Runs `codex exec --json -`, prompt on stdin. Resumes from any folder.
+
+    Its sandbox holds the shell too (0.169.0): it reads everywhere, and writes nowhere or in its
+    folder alone, outside of `.git`. An MCP server's tools stay where the user's configuration
+    approves them; with `NONE` only those of a server that is reached by a URL.
+    """
 
     name = "codex"
     aliases = ("cx",)
@@ -48,6 +78,11 @@ class Codex(Harness):
     noise = ("Reading additional input from stdin",)
     faults = (Fault(Category.AUTH_OR_PROXY, r"to use codex with your chatgpt plan"),)
     efforts = ("none", "minimal", "low", "medium", "high", "xhigh")
+    variables = ("CODEX_*", "OPENAI_*")
+    hosts = ("api.openai.com", "chatgpt.com", "auth.openai.com")
+    url_variables = ("OPENAI_BASE_URL",)
+    measured = "0.169.0"
+    help_words = ("exec", "--help")
 
     @override
     def command(self, job: Job) -> Command:
@@ -57,10 +92,10 @@ class Codex(Harness):
         so that the agent finds `rally` and `laps`.
         """
         argv = [self.binary, "exec", "--json", "--skip-git-repo-check"]
-        if job.mode is Mode.WORK:
+        if job.tools is Tools.ALL:
             argv.append("--dangerously-bypass-approvals-and-sandbox")
         else:
-            argv += ["--sandbox", "read-only"]
+            argv += _confined(job.tools)
         argv += ["-c", "allow_login_shell=false"]
         if job.model:
             argv += ["--model", job.model]
@@ -68,7 +103,8 @@ class Codex(Harness):
             argv += ["-c", f"model_reasoning_effort={job.effort}"]
         if job.session:
             argv += ["resume", job.session]
-        return Command(argv=[*argv, "-"], stdin=job.prompt)
+        env = _NO_PLACE if job.tools is Tools.NONE else {}
+        return Command(argv=[*argv, "-"], stdin=job.prompt, env=dict(env))
 
     @override
     def read(self, line: bytes, stream: Stream) -> Iterator[Sign]:
@@ -116,6 +152,18 @@ class Codex(Harness):
         del workspace
         folder = folder_of(env, "CODEX_HOME", f"{home_of(env)}/.codex")
         return [f"{folder}/sessions/*/*/*/rollout-*{session}.jsonl"]
+
+
+def _confined(tools: Tools) -> list[str]:
+    """Return the flags that hold the agent to these tools, whatever the user's settings say."""
+    settings = ["web_search=disabled"]
+    if tools is Tools.EDIT:
+        settings += [f"sandbox_workspace_write.{setting}" for setting in _INSIDE]
+    if tools is Tools.NONE:
+        settings += [f"features.{feature}=false" for feature in _NO_TOOLS]
+        settings.append("tools.experimental_request_user_input.enabled=false")
+    words = [word for setting in settings for word in ("-c", setting)]
+    return ["--sandbox", "workspace-write" if tools is Tools.EDIT else "read-only", *words]
 
 
 def _item(item: dict[str, object]) -> Iterator[Sign]:

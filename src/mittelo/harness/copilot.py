@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing_extensions import override
 
 from mittelo.core.faults import Category, Fault
+from mittelo.core.policies import Tools
 from mittelo.core.signs import (
     Ended,
     Erred,
@@ -22,7 +23,6 @@ from mittelo.harness.base import (
     Command,
     Harness,
     Job,
-    Mode,
     Stream,
     count,
     first_text,
@@ -32,7 +32,13 @@ from mittelo.harness.base import (
 )
 from mittelo.harness.needs import Login, Need, Trace
 
-_ANSWER_TOOLS = "view,grep,glob"
+_TOOLS = {
+    Tools.NONE: "none",
+    Tools.READ: "view,grep,rg,glob",
+    Tools.EDIT: "view,grep,rg,glob,create,edit,apply_patch",
+}
+"""What it may offer; none of them has the name "none"."""
+
 _EDITS = {"create", "edit", "str_replace", "insert"}
 _DETAILS = ("command", "path", "pattern", "query", "url", "description")
 _KEYS = (
@@ -49,6 +55,8 @@ class Copilot(Harness):
     """Runs `copilot`, prompt on stdin. Resumes from any folder.
 
     Its session is named in its last line alone. Tokens stand in a file that it writes at its end.
+    It offers the named tools alone, and no file tool leaves its folder or writes in `.git`
+    (1.0.102).
     """
 
     name = "copilot"
@@ -59,6 +67,13 @@ class Copilot(Harness):
     efforts = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
     models = ("auto",)
     folders = ("COPILOT_HOME",)
+    variables = ("COPILOT_*", "GH_HOST", "GH_TOKEN", "GITHUB_TOKEN")
+    hosts = (
+        *("api.github.com", "github.com", "api.githubcopilot.com"),
+        *("api.individual.githubcopilot.com", "api.business.githubcopilot.com"),
+        "api.enterprise.githubcopilot.com",
+    )  # of which the plan decides; from GitHub's allowlist for Copilot
+    url_variables = ("COPILOT_PROVIDER_BASE_URL",)
     measured = "1.0.102"
     faults = (
         Fault(Category.SESSION_LOST, r"no session, task, or name matched"),
@@ -69,10 +84,14 @@ class Copilot(Harness):
     @override
     def command(self, job: Job) -> Command:
         argv = [self.binary, "--output-format", "json", "--no-color", "--no-ask-user"]
-        if job.mode is Mode.WORK:
+        if job.tools is Tools.ALL:
             argv.append("--allow-all")
         else:
-            argv += [f"--available-tools={_ANSWER_TOOLS}", "--disable-builtin-mcps"]
+            argv += [f"--available-tools={_TOOLS[job.tools]}", "--disable-builtin-mcps"]
+            argv += ["--disallow-temp-dir"]
+        if job.tools is Tools.EDIT:
+            argv += ["--allow-tool=write", "--deny-tool=write(.git/**)"]
+        env = {} if job.tools is Tools.ALL else {"COPILOT_ALLOW_ALL": ""}
         if job.model:
             argv += ["--model", job.model]
         if job.effort:
@@ -80,9 +99,10 @@ class Copilot(Harness):
         if job.session:
             argv += ["--resume", job.session]
         if not job.scratch:
-            return Command(argv=argv, stdin=job.prompt)
+            return Command(argv=argv, stdin=job.prompt, env=env)
         usage = f"{job.scratch}/copilot-usage.json"
-        return Command(argv=[*argv, "--usage-output-file", usage], stdin=job.prompt, log=usage)
+        argv += ["--usage-output-file", usage]
+        return Command(argv=argv, stdin=job.prompt, env=env, log=usage)
 
     @override
     def read(self, line: bytes, stream: Stream) -> Iterator[Sign]:

@@ -6,6 +6,7 @@ from msgspec import Struct
 from typing_extensions import override
 
 from mittelo.core.clipping import printable
+from mittelo.core.policies import Tools
 from mittelo.core.signs import Reading, Said, Sign
 from mittelo.harness.base import ARGV_BYTES, Command, Harness, Job, Stream
 
@@ -25,10 +26,12 @@ class Declaration(Struct, frozen=True):
 class Declared(Harness):
     """Runs the declared command; the prompt replaces `$PROMPT`, else it goes by stdin.
 
-    Its answer is the last `output_lines` lines of the chosen stream; exit code 0 is success.
+    Its answer is the last `output_lines` lines of the chosen stream; exit code 0 is success. It is
+    started in one way only, which holds it to nothing.
     """
 
     needs_end = False
+    keeps = (Tools.ALL,)
 
     def __init__(self, name: str, declaration: Declaration) -> None:
         self.name = name

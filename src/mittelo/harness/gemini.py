@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from typing_extensions import override
 
+from mittelo.core.policies import Tools
 from mittelo.core.signs import (
     Ended,
     Erred,
@@ -16,13 +17,14 @@ from mittelo.core.signs import (
     Touched,
     Used,
 )
+from mittelo.harness.accounts import GOOGLE
 from mittelo.harness.base import (
     Command,
     Harness,
     Job,
-    Mode,
     Stream,
     count,
+    file_of_ours,
     first_text,
     folder_of,
     home_of,
@@ -45,12 +47,18 @@ _KEYS = (
     "GOOGLE_GENAI_USE_GCA",
     "GOOGLE_GENAI_USE_VERTEXAI",
 )
+_URLS = ("CODE_ASSIST_ENDPOINT", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL")
 _EDITS = {"write_file", "replace", "edit"}
 _DETAILS = ("command", "file_path", "path", "pattern", "query", "description")
 
 
 class Gemini(Harness):
-    """Runs `gemini`, prompt on stdin. Resumes in the same folder only."""
+    """Runs `gemini`, prompt on stdin. Resumes in the same folder only.
+
+    A policy file of ours, above those of the user, decides which tools it offers (0.61.0); none of
+    its file tools leaves its folder or writes in `.git`. The hooks in the workspace's settings are
+    run all the same, so that those cannot be edited.
+    """
 
     name = "gemini"
     aliases = ("ge",)
@@ -59,6 +67,13 @@ class Gemini(Harness):
     models = ("auto", "flash", "flash-lite", "pro")
     stand_in = ("npx", "--yes", "@google/gemini-cli")
     folders = ("GEMINI_CLI_HOME",)
+    variables = ("GEMINI_*", "GOOGLE_API_KEY", "GOOGLE_GENAI_*", *GOOGLE, *_URLS)
+    hosts = (
+        *("generativelanguage.googleapis.com", "cloudcode-pa.googleapis.com"),
+        *("aiplatform.googleapis.com", "oauth2.googleapis.com"),
+    )  # with a key, a login, Vertex; the last renews logins
+    url_variables = _URLS
+    measured = "0.61.0"
     noise = (
         "Warning: Basic terminal",
         "Warning: 256-color",
@@ -71,7 +86,7 @@ class Gemini(Harness):
     @override
     def command(self, job: Job) -> Command:
         argv = [self.binary, "--output-format", "stream-json"]
-        argv += ["--yolo"] if job.mode is Mode.WORK else ["--approval-mode", "plan"]
+        argv += ["--yolo"] if job.tools is Tools.ALL else _confined(job.tools)
         if job.model:
             argv += ["--model", job.model]
         if job.session:
@@ -120,6 +135,15 @@ class Gemini(Harness):
         if code in _EXITS:
             return _EXITS[code]
         return f"HTTP {code + 256}" if 144 <= code <= 255 else ""
+
+
+def _confined(tools: Tools) -> list[str]:
+    mode = "auto_edit" if tools is Tools.EDIT else "default"
+    policy = file_of_ours(f"gemini-{tools}.toml")
+    return [
+        *("--approval-mode", mode),
+        *(f"--admin-policy={policy}", "--allowed-mcp-server-names=mittelo-none"),
+    ]
 
 
 def _is_warning(event: dict[str, object], message: str) -> bool:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from typing_extensions import override
 
 from mittelo.harness.base import Command, Job
-from mittelo.harness.claude import Claude
+from mittelo.harness.claude import SETTINGS, Claude
 from mittelo.harness.needs import Login, Need, Program
 
 _URL = "https://api.z.ai/api/anthropic"
@@ -30,6 +30,9 @@ class Glm(Claude):
     aliases = ("gl",)
     measured = "2.1.197"
     folders = ("MITTELO_GLM_CONFIG_DIR",)
+    variables = (*_KEYS, "MITTELO_GLM_*", *SETTINGS)
+    hosts = ("api.z.ai",)
+    url_variables = ("MITTELO_GLM_BASE_URL",)
 
     @override
     def command(self, job: Job) -> Command:

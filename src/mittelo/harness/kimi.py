@@ -5,24 +5,22 @@ from collections.abc import Iterator, Mapping
 from typing_extensions import override
 
 from mittelo.core.faults import Category, Fault
+from mittelo.core.policies import Tools
 from mittelo.core.signs import Ended, Erred, Said, Session, Sign, Touched, Used
 from mittelo.harness.base import (
     ARGV_BYTES,
     Command,
     Harness,
     Job,
-    Mode,
     Stream,
     count,
+    file_of_ours,
     first_text,
     folder_of,
     home_of,
     parse_json,
 )
 from mittelo.harness.needs import Login, Need, Trace
-
-_READER = "plan"
-"""Its own agent that can only read."""
 
 _MODEL = "kimi-for-coding"
 _CODING_URL = "https://api.kimi.com/coding/v1"
@@ -34,6 +32,8 @@ class Kimi(Harness):
     """Runs `kimi -p PROMPT`. Resumes in the same folder only, as the agent that it was begun with.
 
     It takes no prompt on stdin. With a key and no login it is told of a model by variables.
+    An agent of ours has the named tools alone (2.1.0), in a session that was begun with it; its
+    `Read` reads everywhere, its `Write` would write everywhere.
     """
 
     name = "kimi"
@@ -43,6 +43,10 @@ class Kimi(Harness):
     prompt_limit = ARGV_BYTES
     folders = ("KIMI_CODE_HOME",)
     key_files: Mapping[str, str] = {"KIMI_API_KEY": ".ssh/kimi.token"}
+    keeps = (Tools.NONE, Tools.READ, Tools.ALL)
+    variables = ("KIMI_*", "MOONSHOT_API_KEY")
+    hosts = ("api.kimi.com", "api.kimi.ai", "auth.kimi.com", "api.moonshot.ai", "api.moonshot.cn")
+    url_variables = ("KIMI_MODEL_BASE_URL", "KIMI_CODE_BASE_URL", "KIMI_BASE_URL")
     measured = "2.1.0"
     noise = ("See log: ",)
     faults = (
@@ -63,8 +67,8 @@ class Kimi(Harness):
         argv = [self.binary, "--output-format", "stream-json"]
         if job.session:
             argv += ["--session", job.session]
-        elif job.mode is Mode.ANSWER:
-            argv += ["--agent", _READER]
+        elif job.tools is not Tools.ALL:
+            argv += ["--agent-file", file_of_ours(f"kimi-{self.held_to(job.tools)}.md")]
         env = _by_key(job)
         if job.model and not env:
             argv += ["--model", job.model]

@@ -6,25 +6,36 @@ from typing_extensions import override
 
 from mittelo.core.clipping import printable
 from mittelo.core.faults import Category, Fault
+from mittelo.core.policies import Tools
 from mittelo.core.signs import Reading, Said, Sign
-from mittelo.harness.base import Command, Harness, Job, Mode, Stream, folder_of, home_of
+from mittelo.harness.accounts import AWS
+from mittelo.harness.base import Command, Harness, Job, Stream, folder_of, home_of
 from mittelo.harness.needs import Login, Need, Trace
 
 _SIGN = "> "
 _ACCOUNT = "▸ "
+_TRUSTED = {Tools.NONE: "", Tools.READ: "fs_read"}
 _EXITS = {3: "an MCP server did not start", 4: "its agent was not found"}
 
 
 class Kiro(Harness):
     """Runs `kiro-cli chat --no-interactive`, prompt on stdin. No run of it was ever measured.
 
-    It names no session in such a run, so that it cannot be resumed.
+    It names no session in such a run, so that it cannot be resumed. By its documentation it
+    refuses what is not trusted; that it offers no tools at all is nowhere said.
     """
 
     name = "kiro"
     binary = "kiro-cli"
     needs_end = False
+    trust_variable = "MITTELO_KIRO_TRUST_ALL_TOOLS"
     help_words = ("chat", "--help")
+    keeps = (Tools.READ, Tools.ALL)
+    variables = ("KIRO_*", *AWS)
+    hosts = (
+        *("q.us-east-1.amazonaws.com", "codewhisperer.us-east-1.amazonaws.com"),
+        *("oidc.us-east-1.amazonaws.com", "cognito-identity.us-east-1.amazonaws.com"),
+    )  # from the list for firewalls of Amazon Q, which it was before
     faults = (
         Fault(Category.AUTH_OR_PROXY, r"oauth.{0,40}callback|kiro_api_key|kiro-cli login"),
         Fault(Category.TRANSIENT_INFRA, r"kiro is having trouble responding"),
@@ -35,7 +46,10 @@ class Kiro(Harness):
         argv = [self.binary, "chat", "--no-interactive", "--wrap", "never"]
         if job.model:
             argv += ["--model", job.model]
-        argv.append("--trust-all-tools" if job.mode is Mode.WORK else "--trust-tools=")
+        if job.tools is Tools.ALL:
+            argv.append("--trust-all-tools")
+        else:
+            argv.append(f"--trust-tools={_TRUSTED[self.held_to(job.tools)]}")
         return Command(argv=argv, stdin=job.prompt)
 
     @override

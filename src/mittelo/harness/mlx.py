@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from mittelo.core.faults import Category, Fault
 from mittelo.core.signs import Said, Sign
-from mittelo.harness.base import Command, Harness, Job, Mode, Stream
+from mittelo.harness.base import Command, Harness, Job, Stream
 
 _TOKENS = 1024
 _TEMPERATURE = 0.7
@@ -17,13 +17,16 @@ _TEMPERATURE = 0.7
 class Mlx(Harness):
     """Runs `mlx_lm.generate`, prompt on stdin; told to print nothing but the model's text.
 
-    The program is that of the environment which holds mlx-lm: one on the PATH, else ours.
+    The program is that of the environment which holds mlx-lm: one on the PATH, else ours. It has
+    no tools, and reaches a host only for a model that is not on the machine.
     """
 
     name = "mlx"
     binary = "mlx_lm.generate"
     needs_end = False
-    modes = (Mode.ANSWER,)
+    works = False
+    variables = ("HF_*", "HUGGINGFACE_HUB_CACHE", "HUGGING_FACE_HUB_TOKEN", "TRANSFORMERS_OFFLINE")
+    url_variables = ("HF_ENDPOINT",)
     measured = "0.32.2"
     stand_in = (str(Path(sys.executable).with_name("mlx_lm.generate")),)
     version_words = ()

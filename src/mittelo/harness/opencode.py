@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from typing_extensions import override
 
+from mittelo.core.policies import Tools
 from mittelo.core.signs import Ended, Erred, Said, Session, Sign, Spent, Tokens, Touched, Used
+from mittelo.harness.accounts import AWS, GOOGLE, PROVIDERS, hosts_of
 from mittelo.harness.base import (
     MAX_LOGGED,
     MAX_LOGGED_TEXT,
@@ -14,7 +16,6 @@ from mittelo.harness.base import (
     Harness,
     Job,
     LogWindow,
-    Mode,
     Stream,
     count,
     dollars,
@@ -27,8 +28,11 @@ from mittelo.harness.logfmt import parse_logfmt
 from mittelo.harness.needs import Login, Need, Trace
 
 _ANSWER = '{"edit":"deny","bash":"deny","webfetch":"deny"}'
-_ANSWERER = "mittelo-answer"
-_READ_ONLY = {"*": "deny", "read": "allow", "glob": "allow", "grep": "allow", "list": "allow"}
+_READING = {"read": "allow", "glob": "allow", "grep": "allow", "list": "allow"}
+_PERMISSIONS = {
+    Tools.NONE: {"*": "deny"},
+    Tools.READ: {"*": "deny", **_READING, "external_directory": "deny"},
+}
 _KEYS = (
     "ANTHROPIC_API_KEY",
     "GEMINI_API_KEY",
@@ -46,7 +50,10 @@ _DETAILS = ("command", "filePath", "path", "pattern", "url", "description")
 class Opencode(Harness):
     """Runs `opencode run`, prompt on stdin. Resumes with `--dir` of the original folder.
 
-    Its server resolves paths against a folder of its own, so `--dir` is always given.
+    Its server resolves paths against a folder of its own, so `--dir` is always given. An agent of
+    ours has the named tools alone (1.18.33). It reads and would write where a symbolic link in
+    the workspace leads, so that it cannot be held to `EDIT`. Below `ALL` the workspace's own
+    configuration does not count: its plugins and MCP servers would be run.
     """
 
     name = "opencode"
@@ -56,6 +63,11 @@ class Opencode(Harness):
     takes_effort = True
     shares_log = True
     folders = ("OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR")
+    keeps = (Tools.NONE, Tools.READ, Tools.ALL)
+    variables = ("OPENCODE_*", *PROVIDERS, *AWS, *GOOGLE)
+    hosts = ("opencode.ai", "models.dev")
+    measured = "1.18.33"
+    help_words = ("run", "--help")
 
     @override
     def command(self, job: Job) -> Command:
@@ -72,11 +84,16 @@ class Opencode(Harness):
             argv += ["--session", job.session]
         else:
             argv += ["--title", job.title or "mittelo"]
-        if job.mode is Mode.WORK:
+        if job.tools is Tools.ALL:
             return Command(argv=[*argv, "--auto"], stdin=job.prompt)
-        argv += ["--agent", _ANSWERER]
-        env = {"OPENCODE_PERMISSION": _ANSWER} | _with_answerer(job.env)
-        return Command(argv=argv, stdin=job.prompt, env=env)
+        agent = f"mittelo-{self.held_to(job.tools)}"
+        permission = _PERMISSIONS[self.held_to(job.tools)]
+        env = {
+            "OPENCODE_DISABLE_PROJECT_CONFIG": "1",
+            "OPENCODE_PERMISSION": _ANSWER,
+            "OPENCODE_CONFIG_CONTENT": _with_agent(job.env, agent, permission),
+        }
+        return Command(argv=[*argv, "--agent", agent], stdin=job.prompt, env=env)
 
     @override
     def read(self, line: bytes, stream: Stream) -> Iterator[Sign]:
@@ -130,23 +147,37 @@ class Opencode(Harness):
         yield Login(_KEYS, traces, "Run `opencode auth login`, or set the key of a provider.")
 
     @override
+    def endpoints(self, env: Mapping[str, str]) -> list[str]:
+        """Return the URLs of the providers in the inline configuration, else those by key."""
+        providers = _inline(env).get("provider")
+        made = providers.values() if isinstance(providers, dict) else ()
+        options = [one.get("options") for one in made if isinstance(one, dict)]
+        named = [url for option in options if (url := first_text(option, ("baseURL",)))]
+        hosts = [*hosts_of(env, PROVIDERS), *self.hosts]
+        return [*dict.fromkeys(named)] or [f"https://{host}" for host in dict.fromkeys(hosts)]
+
+    @override
     def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:
         del session, workspace
         data = folder_of(env, "XDG_DATA_HOME", f"{home_of(env)}/.local/share")
         return [f"{data}/opencode/log/*.log"]
 
 
-def _with_answerer(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the user's inline configuration with an agent of ours that can only read.
+def _with_agent(env: Mapping[str, str], name: str, permission: Mapping[str, str]) -> str:
+    """Return the user's inline configuration with an agent of ours.
 
     What the user's files allow an agent wins over OPENCODE_PERMISSION, so the agent must be one
     that they do not name. Inline configuration that is not plain JSON is left out.
     """
-    settings = parse_json(env.get("OPENCODE_CONFIG_CONTENT", "").encode())
+    settings = _inline(env)
     agents = settings.get("agent")
-    ours = {"mode": "primary", "permission": _READ_ONLY}
-    settings["agent"] = {**(agents if isinstance(agents, dict) else {}), _ANSWERER: ours}
-    return {"OPENCODE_CONFIG_CONTENT": json.dumps(settings)}
+    ours = {"mode": "primary", "permission": permission}
+    settings["agent"] = {**(agents if isinstance(agents, dict) else {}), name: ours}
+    return json.dumps(settings)
+
+
+def _inline(env: Mapping[str, str]) -> dict[str, object]:
+    return parse_json(env.get("OPENCODE_CONFIG_CONTENT", "").encode())
 
 
 def _tool(tool: str, state: dict[str, object]) -> Iterator[Sign]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing_extensions import override
 
 from mittelo.core.faults import Category, Fault
+from mittelo.core.policies import Tools
 from mittelo.core.signs import (
     Ended,
     Erred,
@@ -19,11 +20,11 @@ from mittelo.core.signs import (
     Touched,
     Used,
 )
+from mittelo.harness.accounts import AWS, GOOGLE, PROVIDERS, hosts_of
 from mittelo.harness.base import (
     Command,
     Harness,
     Job,
-    Mode,
     Stream,
     count,
     dollars,
@@ -34,7 +35,7 @@ from mittelo.harness.base import (
 )
 from mittelo.harness.needs import Login, Need, Trace
 
-_ANSWER_TOOLS = "read,grep,find,ls"
+_READING = "read,grep,find,ls"
 _EDITS = {"edit", "write"}
 _DETAILS = ("command", "path", "pattern", "query")
 _STATUS = re.compile(r"([45]\d\d) ")
@@ -58,6 +59,8 @@ class Pi(Harness):
     """Runs `pi -p`, prompt on stdin. Resumes in the same folder only.
 
     It exits with 0 whatever comes of a run: how the last message of the agent stopped decides.
+    It offers the named tools alone (0.73.1); they know no bounds, so that `read` reads everywhere.
+    Below `ALL` it loads no extensions: those in the workspace would be run.
     """
 
     name = "pi"
@@ -66,6 +69,13 @@ class Pi(Harness):
     takes_effort = True
     efforts = ("off", "minimal", "low", "medium", "high", "xhigh")
     folders = ("PI_CODING_AGENT_DIR", "PI_CODING_AGENT_SESSION_DIR")
+    keeps = (Tools.NONE, Tools.READ, Tools.ALL)
+    variables = (
+        *("PI_*", "AZURE_OPENAI_*", "CLOUDFLARE_*", "COPILOT_GITHUB_TOKEN"),
+        *(*PROVIDERS, *AWS, *GOOGLE),
+    )
+    hosts = ("generativelanguage.googleapis.com",)
+    url_variables = ("AZURE_OPENAI_BASE_URL",)
     measured = "0.73.1"
     faults = (
         Fault(
@@ -77,8 +87,13 @@ class Pi(Harness):
     @override
     def command(self, job: Job) -> Command:
         argv = [self.binary, "--mode", "json", "--print"]
-        if job.mode is Mode.ANSWER:
-            argv += ["--tools", _ANSWER_TOOLS]
+        match self.held_to(job.tools):
+            case Tools.NONE:
+                argv += ["--no-extensions", "--no-tools"]
+            case Tools.READ:
+                argv += ["--no-extensions", "--tools", _READING]
+            case Tools.EDIT | Tools.ALL:
+                pass
         if job.model:
             argv += ["--model", job.model]
         if job.effort:
@@ -121,6 +136,13 @@ class Pi(Harness):
             Trace(f"{folder}/models.json", '"apiKey"'),
         )
         yield Login(_KEYS, traces, "Run `pi` and /login, or set the key of a provider.")
+
+    @override
+    def endpoints(self, env: Mapping[str, str]) -> list[str]:
+        """Return the URLs that variables name, else those of the keys that are set."""
+        if any(env.get(name) for name in self.url_variables):
+            return super().endpoints(env)
+        return [f"https://{host}" for host in hosts_of(env, PROVIDERS) or self.hosts]
 
     @override
     def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:

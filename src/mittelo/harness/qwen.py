@@ -6,12 +6,13 @@ from msgspec.structs import replace
 from typing_extensions import override
 
 from mittelo.core.faults import Category, Fault
+from mittelo.core.policies import Tools
 from mittelo.core.signs import Ended, Erred, Said, Sign, Spent, Touched
+from mittelo.harness.accounts import GOOGLE, PROVIDERS, hosts_of
 from mittelo.harness.base import (
     Command,
     Harness,
     Job,
-    Mode,
     Stream,
     first_text,
     home_of,
@@ -25,7 +26,12 @@ _EVENTS = Claude()
 
 _REFUSED = "[API Error: "
 _EDITS = {"edit", "write_file"}
-_NO_QUESTION = "agent,edit,notebook_edit,run_shell_command,skill,web_fetch,write_file"
+_TOOLS = {Tools.NONE: "none", Tools.READ: "glob,grep_search,list_directory,read_file"}
+"""The tools that it offers; none of them has the name "none"."""
+
+_ALWAYS = "agent,ask_user_question,exit_plan_mode,send_message,skill,task_stop,tool_search"
+"""The tools that it offers whatever it is told to offer, unless they are excluded."""
+
 _KEYS = (
     "ANTHROPIC_API_KEY",
     "BAILIAN_CODING_PLAN_API_KEY",
@@ -39,12 +45,24 @@ class Qwen(Harness):
     """Runs `qwen`, prompt on stdin. Resumes in the same folder only.
 
     What a provider refuses it tells as if the model had said it, in a run that is a success.
+    It offers the named tools alone, and reads only below its folder; with leave to edit it writes
+    everywhere (0.15.10).
     """
 
     name = "qwen"
     aliases = ("qw",)
     binary = "qwen"
     resumes = True
+    keeps = (Tools.NONE, Tools.READ, Tools.ALL)
+    variables = (
+        *("QWEN_*", "OPENAI_*", "ANTHROPIC_*", "GEMINI_*", "GOOGLE_API_KEY", "GOOGLE_GENAI_*"),
+        *("BAILIAN_CODING_PLAN_API_KEY", "DASHSCOPE_API_KEY", "OPENROUTER_API_KEY", *GOOGLE),
+    )
+    hosts = (
+        *("dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com", "dashscope-us.aliyuncs.com"),
+        *("coding.dashscope.aliyuncs.com", "coding-intl.dashscope.aliyuncs.com", "chat.qwen.ai"),
+    )
+    url_variables = ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL")
     measured = "0.15.10"
     stand_in = ("npx", "--yes", "@qwen-code/qwen-code")
     faults = (Fault(Category.AUTH_OR_PROXY, r"no auth type is selected"),)
@@ -52,10 +70,12 @@ class Qwen(Harness):
     @override
     def command(self, job: Job) -> Command:
         argv = [self.binary, "--output-format", "stream-json"]
-        if job.mode is Mode.WORK:
+        if job.tools is Tools.ALL:
             argv.append("--yolo")
         else:
-            argv += ["--approval-mode", "plan", "--exclude-tools", _NO_QUESTION]
+            offered = _TOOLS[self.held_to(job.tools)]
+            argv += ["--approval-mode", "default", f"--core-tools={offered}"]
+            argv += [f"--exclude-tools={_ALWAYS}", "--allowed-mcp-server-names=mittelo-none"]
         if job.model:
             argv += ["--model", job.model]
         if job.session:
@@ -95,6 +115,14 @@ class Qwen(Harness):
             Trace(f"{folder}/.env", "API_KEY"),
         )
         yield Login(_KEYS, traces, "Run `qwen auth`, or set OPENAI_API_KEY.")
+
+    @override
+    def endpoints(self, env: Mapping[str, str]) -> list[str]:
+        """Return the URLs that variables name, else those of keys that it takes, and its own."""
+        if any(env.get(name) for name in self.url_variables):
+            return super().endpoints(env)
+        hosts = hosts_of(env, [name for name in _KEYS if name in PROVIDERS])
+        return [f"https://{host}" for host in dict.fromkeys([*hosts, *self.hosts])]
 
     @override
     def session_logs(self, session: str, workspace: str, env: Mapping[str, str]) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from typing_extensions import override
 
+from mittelo.core.policies import Tools
 from mittelo.core.signs import (
     Ended,
     Erred,
@@ -16,23 +17,28 @@ from mittelo.core.signs import (
     Touched,
     Used,
 )
-from mittelo.harness.base import Command, Harness, Job, Mode, Stream, count, dollars, parse_json
+from mittelo.harness.base import Command, Harness, Job, Stream, count, dollars, parse_json
 
 DEFAULT_SCRIPT = ".rally/script.toml"
 
 
 class Script(Harness):
-    """Runs the scripted agent. Its model is the path of the script, from the workspace."""
+    """Runs the scripted agent. Its model is the path of the script, from the workspace.
+
+    With `--answer` it touches nothing: that keeps it to no tools, and to tools that read.
+    """
 
     name = "script"
     binary = sys.executable
     resumes = True
+    keeps = (Tools.NONE, Tools.READ, Tools.ALL)
+    variables = ("MITTELO_*",)
 
     @override
     def command(self, job: Job) -> Command:
         script = job.model or DEFAULT_SCRIPT
         argv = [self.binary, "-P", "-m", "mittelo.agents.script", "--script", script]
-        if job.mode is Mode.ANSWER:
+        if job.tools is not Tools.ALL:
             argv.append("--answer")
         if job.session:
             argv += ["--resume", job.session]
@@ -62,7 +68,10 @@ class Script(Harness):
 
 
 class Echo(Harness):
-    """Answers with its prompt and changes nothing: for trying out what surrounds an agent."""
+    """Answers with its prompt and changes nothing: for trying out what surrounds an agent.
+
+    It has no tools.
+    """
 
     name = "echo"
     binary = sys.executable

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 
 from typing_extensions import override
 
+from mittelo.core.policies import Tools
 from mittelo.core.signs import Said, Sign
-from mittelo.harness.base import Command, Harness, Job, Mode, Stream
+from mittelo.harness.base import Command, Harness, Job, Stream
 from mittelo.harness.needs import Need, Program
 
 _OPTIONS = {
@@ -18,12 +19,17 @@ _OPTIONS = {
 
 
 class Tmux(Harness):
-    """Types the prompt into a session that somebody set up, and answers with the new lines."""
+    """Types the prompt into a session that somebody set up, and answers with the new lines.
+
+    What is done in that session nobody holds to anything.
+    """
 
     name = "tmux"
     binary = sys.executable
     needs_end = False
-    modes = (Mode.ANSWER,)
+    works = False
+    keeps = (Tools.ALL,)
+    variables = ("TMUX*", *_OPTIONS)
 
     @override
     def command(self, job: Job) -> Command:

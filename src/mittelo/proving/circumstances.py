@@ -8,11 +8,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from mittelo.answering.asking import ask
 from mittelo.answering.backends import environment_name
 from mittelo.config.load import Configuration, environment
 from mittelo.harness.base import Harness
 from mittelo.proving import reports
-from mittelo.proving.asking import ask
 from mittelo.version import version
 
 GIT_SECONDS = 2.0

@@ -3,34 +3,38 @@
 import itertools
 import os
 import re
-import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from mittelo.answering.asking import Said, ask
 from mittelo.answering.backends import Agent, all_backends, find_backend
 from mittelo.answering.launching import child_environment
-from mittelo.answering.preflight import preflight
+from mittelo.answering.preflight import Report, preflight
 from mittelo.config.load import Configuration
 from mittelo.errors import MitteloError
 from mittelo.harness.base import Harness, Job
 from mittelo.harness.declared import Declared
-from mittelo.harness.needs import Login, Program
+from mittelo.harness.needs import Login
 from mittelo.harness.scripted import Script
-from mittelo.proving.asking import Said, ask
 from mittelo.proving.checks import Check
-from mittelo.proving.lock import Lock, version_number
+from mittelo.proving.drift import drift_of, number_in, program_of
+from mittelo.proving.lock import Lock
+from mittelo.proving.packages import packaged_version
 
 SECONDS = 4.0
-MORE_SECONDS = 0.4
-"""So much longer than for their versions the CLIs have in all."""
+MORE_SECONDS = 0.2
+"""So much longer than for one answer the CLIs have in all."""
 
-_QUICK = {"GEMINI_CLI_NO_RELAUNCH": "true", "NO_COLOR": "1"}
+QUICK_SECONDS = 1.0
+"""Who takes longer to say how it is used is not started again: its package tells its version."""
+
+_SPARING = {"GEMINI_CLI_NO_RELAUNCH": "true", "NO_COLOR": "1"}
 """Spares a CLI from starting itself a second time."""
 
 
-_BUSY = ("The machine is too busy to hear its version: look again later.",)
+_BUSY = ("The machine is too busy to hear it: look again later.",)
 
 
 class Asking:
@@ -42,20 +46,27 @@ class Asking:
         self._deadline = time.monotonic() + SECONDS + MORE_SECONDS
 
     def begin(
-        self, argv: tuple[str, ...], env: Mapping[str, str], after: Callable[[], Said] | None = None
+        self, argv: tuple[str, ...], env: Mapping[str, str], first: Callable[[], Said] | None = None
     ) -> Callable[[], Said]:
-        """Ask, once another answer is there, and return where the answer is to be had."""
+        """Ask, and return where the answer is to be had.
+
+        With a `first` answer it is asked after that; if that one took long, it stands for this one.
+        """
         if argv not in self._asked:
-            self._asked[argv] = self._pool.submit(self._ask, argv, env, after)
+            self._asked[argv] = self._pool.submit(self._ask, argv, env, first)
         return self._asked[argv].result
 
+    def look(self, name: str, backend: Agent) -> Callable[[], Report]:
+        """Look what a backend has, and return where that is to be had."""
+        return self._pool.submit(preflight, name, backend).result
+
     def _ask(
-        self, argv: tuple[str, ...], env: Mapping[str, str], after: Callable[[], Said] | None
+        self, argv: tuple[str, ...], env: Mapping[str, str], first: Callable[[], Said] | None
     ) -> Said:
-        if after:
-            after()
+        if first and (said := first()).seconds >= QUICK_SECONDS:
+            return said
         left = max(0.0, self._deadline - time.monotonic())
-        return ask(argv, {**env, **_QUICK}, min(SECONDS, left))
+        return ask(argv, {**env, **_SPARING}, min(SECONDS, left))
 
 
 def cli_names(configuration: Configuration) -> list[str]:
@@ -71,44 +82,51 @@ def begin_cli_check(
     if backend is None:
         raise MitteloError(f"{name} is no agent CLI.", "Name a backend that drives one.")
     harness, env = backend.harness, child_environment(backend)
-    program, which = _program(harness, env)
+    program, which = program_of(harness, env)
     locked = lock.clis[name].version if name in lock.clis else ""
     if which is None:
         problems = _missing(name, program, lock) if needed else []
         return lambda: Check(
             name=name, ok=not problems, needed=needed, locked=locked, problems=problems
         )
+    packaged = packaged_version(which)
     version = _words(harness, harness.version_words, which)
     help_ = _words(harness, _help_words(harness), which)
-    hear_version = asking.begin(version, env) if version else None
-    hear_help = asking.begin(help_, env, hear_version) if help_ else None
+    hear_help = asking.begin(help_, env) if help_ else None
+    first = hear_help if packaged else None
+    hear_version = asking.begin(version, env, first) if version else None
+    hear_ready = asking.look(name, backend)
 
     def finish() -> Check:
-        said = hear_version() if hear_version else None
         helped = hear_help() if hear_help else None
-        ready = preflight(name, backend)
+        said = hear_version() if hear_version else None
+        ready = hear_ready()
         missing, unheard = _flags(harness, helped)
         broken = _broken(name, program, said, lock)
         late = not needed and said is not None and said.is_late and _is_busy()
         problems = [*ready.problems, *([] if late else broken)]
         if missing:
             problems.append(_changed(name, program, missing, lock))
-        number = version_number(said.out) or version_number(said.err) if said else ""
-        drift = bool(locked and number and number != locked)
-        drifted = [_drifted(name, program, number, locked)] if drift else []
+        told = number_in(said) if said and said is not helped else ""
+        drift = drift_of(name, program, told or packaged, lock)
         return Check(
             name=name,
             which=which,
             version_rc=said.code if said else None,
-            version=number,
+            version=told or packaged,
             missing_flags=missing,
             ok=not problems,
             needed=needed,
             locked=locked,
-            drift=drift,
+            drift=bool(drift),
             login=not ready.warnings if _logs_in(harness, env) else None,
             problems=problems,
-            warnings=[*ready.warnings, *(_BUSY if late else ()), *unheard, *drifted],
+            warnings=[
+                *ready.warnings,
+                *(_BUSY if late else ()),
+                *unheard,
+                *([drift] if drift else []),
+            ],
         )
 
     return finish
@@ -122,15 +140,6 @@ def _agent(name: str, configuration: Configuration) -> Agent | None:
     if not isinstance(backend, Agent) or isinstance(backend.harness, Script):
         return None
     return backend
-
-
-def _program(harness: Harness, env: Mapping[str, str]) -> tuple[str, str | None]:
-    """Return the program of a harness, and where it is; what would fetch it first is not it."""
-    needed = (need.names for need in harness.needs(env) if isinstance(need, Program))
-    name = next(needed, (harness.binary,))[0]
-    own = harness.stand_in if len(harness.stand_in) == 1 else ()
-    found = (shutil.which(word, path=env.get("PATH")) for word in (name, *own))
-    return name, next((path for path in found if path), None)
 
 
 def _logs_in(harness: Harness, env: Mapping[str, str]) -> bool:
@@ -158,10 +167,17 @@ def _flags(harness: Harness, helped: Said | None) -> tuple[list[str], list[str]]
         return [], []
     text = f"{helped.out}\n{helped.err}"
     if helped.code is None or not text.strip():
-        asked = " ".join((harness.binary, *_help_words(harness)))
-        why = f"Whether it knows the flags that are needed was not seen ({helped.why})"
-        return [], [f"{why}: look yourself with `{asked}`."]
-    return [flag for flag in harness.flags() if not _names(text, flag)], []
+        return [], [_unseen(harness, helped)]
+    missing = [flag for flag in harness.flags() if not _names(text, flag)]
+    if missing and helped.code != 0:
+        return [], [_unseen(harness, helped)]
+    return missing, []
+
+
+def _unseen(harness: Harness, helped: Said) -> str:
+    asked = " ".join((harness.binary, *_help_words(harness)))
+    why = f"Whether it knows the flags that are needed was not seen ({helped.why})"
+    return f"{why}: look yourself with `{asked}`."
 
 
 def _names(text: str, flag: str) -> bool:
@@ -186,13 +202,6 @@ def _broken(name: str, program: str, said: Said | None, lock: Lock) -> list[str]
 def _changed(name: str, program: str, missing: list[str], lock: Lock) -> str:
     flags = ", ".join(missing)
     return f"{program} does not know {flags} any more: {_install(name, lock)}."
-
-
-def _drifted(name: str, program: str, number: str, locked: str) -> str:
-    return (
-        f"{program} is {number}, and {locked} is what was seen to work:"
-        f" try it with `mittelo lock --verify {name}`."
-    )
 
 
 def _install(name: str, lock: Lock) -> str:

@@ -9,12 +9,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from mittelo.answering.asking import ask
 from mittelo.config.load import environment
 from mittelo.config.paths import crash_folder, data_paths, worker_state
-from mittelo.proving.asking import ask
+from mittelo.errors import MitteloError
 from mittelo.proving.checks import Check, check
 from mittelo.proving.localhost import localhost_trouble
 from mittelo.proving.lock import version_number
+from mittelo.sandbox.bubblewrap import PROGRAM, require_bubblewrap
 
 OLDEST_PYTHON = (3, 11)
 GIT_SECONDS = 4.0
@@ -23,7 +25,7 @@ LEAST_BYTES = 500_000_000
 
 def core_checks() -> list[Callable[[], Check]]:
     """Return what is to be looked at; each can be done beside the others."""
-    return [_python, _git, _localhost, _hub_state, _rally_data, _here, _disk]
+    return [_python, _git, _localhost, _hub_state, _rally_data, _here, _disk, _sandbox]
 
 
 def _python() -> Check:
@@ -70,6 +72,16 @@ def _disk() -> Check:
     detail = f"{free / 1e9:.1f} GB free at {place}"
     few = free < LEAST_BYTES
     return check("disk space", f"Only {detail}: make room." if few else "", detail=detail)
+
+
+def _sandbox() -> Check:
+    """Tell whether runs can be sandboxed, which only those who ask for it need."""
+    which = shutil.which(PROGRAM)
+    try:
+        require_bubblewrap()
+    except MitteloError as error:
+        return Check(name="sandbox", which=which, detail=f"{error.what} {error.todo}")
+    return Check(name="sandbox", which=which, detail="runs can be sandboxed (--sandbox)")
 
 
 def _writable(name: str, folder: Path) -> Check:

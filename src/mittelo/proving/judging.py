@@ -13,14 +13,14 @@ from mittelo.core.faults import Category, Source, Trace, classify
 
 REASON = 300
 OF_THE_MACHINE = {
-    Category.AUTH_OR_PROXY,
-    Category.INVALID_MODEL,
-    Category.PROVIDER_OVERLOADED,
-    Category.SHORT_RATE_LIMIT,
-    Category.TRANSIENT_INFRA,
-    Category.USAGE_LIMIT,
+    Category.AUTH_OR_PROXY: "log in, or mend its settings or the proxy",
+    Category.INVALID_MODEL: "name a model that is there",
+    Category.PROVIDER_OVERLOADED: "try again later",
+    Category.SHORT_RATE_LIMIT: "try again later",
+    Category.TRANSIENT_INFRA: "look at the network and at where its provider should be",
+    Category.USAGE_LIMIT: "wait until it is reset, or use another account",
 }
-"""What is missing here, and no fault of how a backend is driven: login, setup, network, quota."""
+"""What is missing here, and no fault of how a backend is driven, and what to do about it."""
 
 _TRACEBACK = re.compile(
     r"^Traceback \(most recent call last\):|^panicked at|^thread '.+' panicked at"
@@ -58,7 +58,7 @@ def judge_readiness(report: Report, *, run_on_warn: bool) -> Judged | None:
     """Return why a backend is not tried at all; None when it is."""
     if report.status is Standing.OK or (run_on_warn and report.status is Standing.WARN):
         return None
-    why = " ".join([*report.problems, *report.warnings])
+    why = " ".join(report.problems or report.warnings)
     tip = "" if report.problems else " (--run-on-warn tries it all the same)"
     return Judged(Mark.SKIP, f"{_short(why)}{tip}")
 
@@ -75,11 +75,12 @@ def judge(answer: Answer, report: Report) -> Judged:
         )
     reason = _short(answer.reason)
     category = _cause(answer)
-    if category in OF_THE_MACHINE or _UNFETCHED.search(answer.errors):
-        return Judged(Mark.SKIP, reason)
-    if report.status is not Standing.OK:
-        return Judged(Mark.SKIP, _short(f"{reason}. {' '.join(report.warnings)}"))
-    return Judged(Mark.FAIL, reason)
+    if category in OF_THE_MACHINE:
+        return Judged(Mark.SKIP, f"{reason.rstrip('.')}: {OF_THE_MACHINE[category]}")
+    if _UNFETCHED.search(answer.errors):
+        return Judged(Mark.SKIP, f"{reason.rstrip('.')}: install it")
+    doubts = _short(f"{reason}. {' '.join(report.warnings)}") if report.warnings else reason
+    return Judged(Mark.FAIL if report.status is Standing.OK else Mark.SKIP, doubts)
 
 
 def _judge_text(text: str) -> Judged:

@@ -10,7 +10,6 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from mittelo.answering.backends import find_backend
-from mittelo.answering.launching import HOME_VARIABLE
 from mittelo.answering.preflight import Standing
 from mittelo.config.load import Configuration, environment
 from mittelo.core.clipping import one_line
@@ -25,6 +24,7 @@ from mittelo.proving.reports import Folder, now
 from mittelo.proving.staying import Staying, wait_for
 from mittelo.proving.stopping import Heed, heeding_signals
 from mittelo.proving.trial import home_in
+from mittelo.sandbox.surroundings import HOME_VARIABLE
 
 START_SECONDS = 20.0
 LAST_SECONDS = 5.0

@@ -1,4 +1,4 @@
-"""Whether a backend can be tried here: preflight, and what only matters to a trial."""
+"""Whether a backend can be tried here: preflight, its version, and what only matters to a trial."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,23 +6,34 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from mittelo.answering.backends import Agent, Backend
-from mittelo.answering.preflight import Report, Standing, preflight
+from mittelo.answering.preflight import SESSION_VARIABLE, Report, Standing, preflight
 from mittelo.config.load import environment
 from mittelo.harness.scripted import DEFAULT_SCRIPT, Script
 from mittelo.harness.tmux import Tmux
-from mittelo.proving.asking import ask
-
-TMUX_SECONDS = 4.0
-SESSION = "MITTELO_TMUX_SESSION"
+from mittelo.proving.drift import drift_here
 
 
 def readiness(name: str, backend: Backend, home: str, cwd: Path) -> Report:
     """Return what preflight says, and what is missing for a trial beyond that."""
-    report = preflight(name, backend, home)
+    report = look(name, backend, home)
     if report.status is Standing.FAIL or not isinstance(backend, Agent):
         return report
-    problems = [*_script(backend, cwd), *_session(backend)]
-    return replace(report, status=Standing.FAIL, problems=problems) if problems else report
+    problems = [*_script(backend, cwd), *_session(backend, report)]
+    if not problems:
+        return report
+    warnings = [warning for warning in report.warnings if warning not in problems]
+    return replace(report, status=Standing.FAIL, problems=problems, warnings=warnings)
+
+
+def look(name: str, backend: Backend, home: str = "", seconds: float = 0.0) -> Report:
+    """Return what preflight says, and in its warnings a version that is not that of the lock.
+
+    That keeps nothing from being ready: a newer one mostly works. `seconds`: how long the program
+    may be asked, where its package does not tell.
+    """
+    report = preflight(name, backend, home)
+    drift = "" if report.status is Standing.FAIL else drift_here(backend, home, seconds)
+    return replace(report, warnings=[*report.warnings, drift]) if drift else report
 
 
 def unknown(name: str, problem: str) -> Report:
@@ -36,13 +47,11 @@ def _script(backend: Agent, cwd: Path) -> Iterator[str]:
         yield f"It follows a script, and {script.name} is not in {script.parent}: write one."
 
 
-def _session(backend: Agent) -> Iterator[str]:
+def _session(backend: Agent, report: Report) -> Iterator[str]:
     """Yield what is missing of a session; one of a shell would obey the prompt."""
     if not isinstance(backend.harness, Tmux):
         return
-    env = environment()
-    session = env.get(SESSION, "")
-    if not session:
-        yield f"It asks who sits in a tmux session: name one in {SESSION}."
-    elif ask(["tmux", "has-session", "-t", f"={session}"], env, TMUX_SECONDS).code != 0:
-        yield f"There is no tmux session {session}: start what shall answer in one."
+    if not environment().get(SESSION_VARIABLE):
+        yield f"It asks who sits in a tmux session: name one in {SESSION_VARIABLE}."
+    else:
+        yield from report.warnings

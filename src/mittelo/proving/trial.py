@@ -6,7 +6,6 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from mittelo.answering.backends import Backend, find_backend
-from mittelo.answering.launching import HOME_VARIABLE
 from mittelo.answering.preflight import Report
 from mittelo.answering.run import Answer, Question, Run, bounds_of
 from mittelo.config.load import Configuration, environment
@@ -18,6 +17,7 @@ from mittelo.proving.circumstances import Circumstances
 from mittelo.proving.judging import Judged, Mark, judge, judge_readiness
 from mittelo.proving.readiness import readiness, unknown
 from mittelo.proving.reports import Folder, now
+from mittelo.sandbox.surroundings import HOME_VARIABLE
 
 UNFINISHED = "it has not ended, or was killed"
 SHOWN = 4000

@@ -8,13 +8,14 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from mittelo.answering.asking import Said, ask
 from mittelo.answering.backends import find_backend
-from mittelo.answering.launching import child_environment, make_home
+from mittelo.answering.launching import child_environment
 from mittelo.config.load import Configuration, environment
 from mittelo.core.clipping import one_line
 from mittelo.errors import MitteloError
-from mittelo.proving.asking import Said, ask
 from mittelo.proving.lock import Lock, Recipe, Verified, load_lock, save_lock, version_number
+from mittelo.sandbox.surroundings import make_home
 
 PROMPT = "Reply with one word: ready"
 VERSION_SECONDS = 10.0

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from mittelo.config.load import environment
 from mittelo.core.clipping import clip, printable
 from mittelo.core.lapruns import RECOVERY, recorded_classification
 from mittelo.core.records import Outcome, TryRecord
@@ -49,6 +48,7 @@ def record_of(
     """Return the record of a try that ended; `earlier` are the relay's tries before it."""
     reading = tried.supervised.reading
     harness = ground.configuration.harnesses[start.runner.harness]
+    root = str(ground.workspace.root)
     used = reading.tokens - tokens_before(harness, start.session, earlier)
     return TryRecord(
         id=tried.try_id,
@@ -80,7 +80,7 @@ def record_of(
         log_path=str(ground.data.transcript(tried.try_id)),
         session_id=reading.session,
         resumed_session=start.session,
-        session_log=find_log(harness, reading.session, str(ground.workspace.root), environment()),
+        session_log=find_log(harness, reading.session, root, ground.environment(harness)),
         fail_reason=tried.verdict.reason,
         category=tried.verdict.evidence.category if tried.verdict.evidence else "",
         handoff_only=start.handoff_only,

@@ -3,7 +3,7 @@
 import shutil
 import time
 
-from mittelo.config.load import Configuration, environment
+from mittelo.config.load import Configuration
 from mittelo.config.paths import DataPaths
 from mittelo.core.clipping import clip
 from mittelo.core.records import Handoff, Outcome, RunState, TryRecord
@@ -13,6 +13,7 @@ from mittelo.harness.base import Job, Stream
 from mittelo.proc.listening import Listener
 from mittelo.proc.ownlog import find_log
 from mittelo.proc.survey import end_marked
+from mittelo.rally.permitting import environment_for, permit_for
 from mittelo.rally.progress import SUMMARY_BUDGET
 from mittelo.rally.trying import mark_of
 from mittelo.repo.work import Result, Work
@@ -36,7 +37,7 @@ def recover(workspace: Workspace, configuration: Configuration, data: DataPaths)
         until = max(seen_alive, _last_sign_of_life(data, state)) + SETTLE_SECONDS
         work = Work(workspace)
         result = work.adopt(state.run_id, state.active_head, until)
-        made = _record(workspace, configuration, state, reading, result)
+        made = _record(workspace, configuration, data, state, reading, result)
         if handoff := _handoff(workspace, state):
             _hand_off(made, handoff, result)
             work.owe()
@@ -81,6 +82,23 @@ def _reread(state: RunState, configuration: Configuration, data: DataPaths) -> R
     return listener.reading
 
 
+def _own_log(
+    workspace: Workspace,
+    configuration: Configuration,
+    data: DataPaths,
+    state: RunState,
+    session: str,
+) -> str:
+    """Return where the CLI's own log of the try lies, which may be in a home of its own."""
+    harness = configuration.harnesses.get(state.active_agent)
+    relays = [relay for relay in workspace.relays.read() if relay.id == state.active_relay_id]
+    if not harness or not relays:
+        return ""
+    permit = permit_for(relays[0], configuration.settings.sandbox)
+    env = environment_for(permit, harness, data, workspace.repository)
+    return find_log(harness, session, str(workspace.root), env)
+
+
 def _last_sign_of_life(data: DataPaths, state: RunState) -> float:
     try:
         return data.transcript(state.active_try_id).stat().st_mtime
@@ -91,11 +109,11 @@ def _last_sign_of_life(data: DataPaths, state: RunState) -> float:
 def _record(
     workspace: Workspace,
     configuration: Configuration,
+    data: DataPaths,
     state: RunState,
     reading: Reading,
     result: Result,
 ) -> TryRecord:
-    harness = configuration.harnesses.get(state.active_agent)
     session = reading.session or state.session_id
     return TryRecord(
         id=state.active_try_id,
@@ -123,9 +141,7 @@ def _record(
         attempt_number=state.active_attempt,
         log_path=state.active_log_path,
         session_id=session,
-        session_log=find_log(harness, session, str(workspace.root), environment())
-        if harness
-        else "",
+        session_log=_own_log(workspace, configuration, data, state, session),
         resumed_session=state.active_resumed_session,
         fail_reason=REASON,
         tool_calls=reading.tool_calls,

@@ -28,6 +28,9 @@ CONFIG = """\
 # prompt_file = "TASK.md"        # the task, where the command line gives none
 # require_changes = true         # a run that changes nothing has failed
 
+# [sandbox]                      # what runs may do, see docs/policies.md
+# enabled = true                 # keep them in the repository (bubblewrap)
+
 # [harness.mine]                 # a CLI of your own: --agent mine
 # command = ["my-agent", "--headless", "$PROMPT"]
 """

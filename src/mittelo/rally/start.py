@@ -15,6 +15,7 @@ from mittelo.config.load import Configuration, load_configuration
 from mittelo.config.paths import DataPaths, data_paths
 from mittelo.core.budgets import Amount, Balance, Scope
 from mittelo.core.claims import HOLD_SECONDS
+from mittelo.core.policies import Policy
 from mittelo.core.records import RelayRecord, TryRecord
 from mittelo.core.relays import End, Ending, Relay
 from mittelo.core.resuming import resume
@@ -27,6 +28,15 @@ from mittelo.rally.lanes import harnesses_of, ready_lanes, relay_lanes
 from mittelo.rally.mailbox import Mailbox
 from mittelo.rally.notifying import Notifier
 from mittelo.rally.orders import Orders
+from mittelo.rally.permitting import (
+    confine,
+    distrust,
+    permit_for,
+    remember,
+    require_permit,
+    tighten,
+    wished,
+)
 from mittelo.rally.prompting import check_lane, check_task
 from mittelo.rally.purse import Purse
 from mittelo.rally.recovery import recover
@@ -47,6 +57,8 @@ from mittelo.rally.unfinished import resumable, unfinished
 from mittelo.rally.view import View, counted
 from mittelo.repo.work import Work
 from mittelo.repo.workspace import Workspace, now
+from mittelo.sandbox.bubblewrap import require_bubblewrap
+from mittelo.sandbox.permits import Permit
 
 FREE_ITERATIONS = 50
 UNTIL_EMPTY = 10_000
@@ -66,6 +78,8 @@ class Wish(Struct, frozen=True, kw_only=True):
     resume: bool = False
     require_changes: bool | None = None
     laps: bool = True
+    policy: str = ""
+    sandbox: bool | None = None
 
 
 class World(Struct, frozen=True):
@@ -75,6 +89,7 @@ class World(Struct, frozen=True):
     configuration: Configuration
     data: DataPaths
     relay: RelayRecord
+    permit: Permit
     desk: Desk | None
 
 
@@ -101,6 +116,7 @@ def start_relay(workspace: Workspace, wish: Wish, asker: Asker, console: Console
     with workspace.relay_lock():
         for journal in workspace.journals:
             journal.mend()
+        _confine_as_before(workspace, configuration, data)
         recover(workspace, configuration, data)
         for word in update_roles(workspace):
             warn(word)
@@ -110,11 +126,20 @@ def start_relay(workspace: Workspace, wish: Wish, asker: Asker, console: Console
             require_role(workspace.paths.agents, wish.role, configuration.settings.routes)
         if old is None and (wish.new or over):
             call_everybody_back(workspace)
-        relay = old or _created(workspace, wish, configuration)
+        if old:
+            _hold_to_permit(old, wish, data)
+        relay = old or new_relay(workspace, wish, configuration)
         desk = _desk(workspace, relay, data, configuration)
         lane, others = relay_lanes(relay, configuration, asker.go_on)
         benches = ready_lanes(lane, others, configuration)
-        check_lane(relay.prompt, harnesses_of(lane, others), configuration)
+        names = harnesses_of(lane, others)
+        check_lane(relay.prompt, names, configuration)
+        permit = permit_for(relay, configuration.settings.sandbox)
+        require_permit(permit, names, configuration, workspace, queue=relay.queue)
+        confine(workspace, permit, data)
+        remember(relay, data)
+        if permit.sandboxed:
+            distrust(workspace.root)
         _close(workspace, over)
         ignore_state(workspace)
         if desk and install_hooks(workspace, desk.place.folder):
@@ -130,7 +155,7 @@ def start_relay(workspace: Workspace, wish: Wish, asker: Asker, console: Console
             queue=desk is not None,
             others=others,
         )
-        world = World(workspace, configuration, data, relay, desk)
+        world = World(workspace, configuration, data, relay, permit, desk)
         state = resume(fresh, tries)  # which does not know of laps that were found done
         state = replace(state, done=max(state.done, relay.completed_iterations))
         return _run(world, state, tries, console)
@@ -177,10 +202,12 @@ def _run(world: World, state: Relay, tries: list[TryRecord], console: Console) -
             orders=orders,
             purse=purse,
             notifier=notifier,
+            permit=world.permit,
             desk=world.desk,
         )
         runner = Runner(ground, state, tries)
         _greet(view, workspace, relay, world.desk, resumed=bool(tries))
+        _tell_of_permit(view, world.permit)
         runner.save_relay()
         end = runner.run()
     if purse.stopped_by:
@@ -214,6 +241,35 @@ def _greet(
         view.say("  not a git repository: nothing is committed, changes are not judged", "yellow")
     elif not git.branch():
         view.say("  HEAD is detached: the commits of this relay will be on no branch", "yellow")
+
+
+def _hold_to_permit(relay: RelayRecord, wish: Wish, data: DataPaths) -> None:
+    """Let a relay that goes on do what it was started with, or what the user says now."""
+    tighten(relay, data)
+    relay.policy = wish.policy or relay.policy
+    relay.sandboxed = relay.sandboxed if wish.sandbox is None else wish.sandbox
+    if relay.sandboxed and relay.policy == Policy.FULL:
+        raise UsageError(
+            f"Relay {relay.id} is sandboxed; with the policy full there is nothing to keep it to.",
+            "Give another policy, or --no-sandbox.",
+        )
+
+
+def _confine_as_before(workspace: Workspace, configuration: Configuration, data: DataPaths) -> None:
+    """Look at what the last relay left as it was made: in a sandbox, if that was in one."""
+    if relays := workspace.relays.read():
+        tighten(relays[-1], data)
+        permit = permit_for(relays[-1], configuration.settings.sandbox)
+        if permit.sandboxed and not relays[-1].ended_at:
+            require_bubblewrap(workspace.root)
+            confine(workspace, permit, data)
+
+
+def _tell_of_permit(view: View, permit: Permit) -> None:
+    if permit.sandboxed:
+        view.say(f"  policy {permit.policy}, in a sandbox", "dim")
+    elif permit.asked:
+        view.say(f"  policy {permit.policy}", "dim")
 
 
 def _make_folders(workspace: Workspace, data: DataPaths) -> None:
@@ -301,7 +357,8 @@ def _close(workspace: Workspace, relays: list[RelayRecord]) -> None:
         workspace.relays.rewrite(held)
 
 
-def _created(workspace: Workspace, wish: Wish, configuration: Configuration) -> RelayRecord:
+def new_relay(workspace: Workspace, wish: Wish, configuration: Configuration) -> RelayRecord:
+    """Return the record of a relay as it is wished for; it is not written down yet."""
     settings = configuration.settings
     queue = wish.laps and find_desk(workspace.root, "") is not None
     target = wish.iterations if wish.iterations is not None else settings.defaults.iterations
@@ -311,7 +368,8 @@ def _created(workspace: Workspace, wish: Wish, configuration: Configuration) -> 
             warn(f"no --iterations given: the relay makes up to {target} runs.")
     if queue and wish.prompt:
         warn("the runs work the laps of .laps; your prompt goes with each (--no-laps: instead).")
-    required = wish.require_changes
+    permit = wished(settings.sandbox, wish.policy, sandbox=wish.sandbox)
+    required = wish.require_changes if permit.writes else False
     return RelayRecord(
         id=_next_relay(workspace),
         target_iterations=target,
@@ -322,6 +380,8 @@ def _created(workspace: Workspace, wish: Wish, configuration: Configuration) -> 
         effort=wish.effort,
         require_changes=settings.free_run.require_changes if required is None else required,
         queue=queue,
+        policy=permit.policy if permit.asked else "",
+        sandboxed=permit.sandboxed,
         started_at=now(),
     )
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mittelo.config.limits import patience, retry_budget, timeouts
-from mittelo.config.load import Configuration, environment
+from mittelo.config.load import Configuration
 from mittelo.config.paths import DataPaths
 from mittelo.config.zone import local_zone
 from mittelo.core.lapruns import LapFacts, judge_lap
@@ -32,12 +32,17 @@ from mittelo.rally.assignment import Assignment
 from mittelo.rally.desk import Desk
 from mittelo.rally.notifying import Notifier
 from mittelo.rally.orders import Orders
+from mittelo.rally.permitting import TEMPORARY, environment_for, ground_of, tools_path
 from mittelo.rally.progress import record_laps
 from mittelo.rally.purse import Meter, Purse
 from mittelo.rally.relaylog import RelayLog
 from mittelo.rally.view import View
 from mittelo.repo.work import Work
 from mittelo.repo.workspace import WORKSPACE_VARIABLE, Workspace, now
+from mittelo.sandbox.enclosing import furnish, walls_of
+from mittelo.sandbox.permits import Permit
+from mittelo.sandbox.surroundings import make_home
+from mittelo.sandbox.warden import walled
 
 TOOLS = ("rally", "laps")
 
@@ -55,7 +60,12 @@ class Ground(Struct, frozen=True):
     orders: Orders
     purse: Purse
     notifier: Notifier
+    permit: Permit
     desk: Desk | None = None
+
+    def environment(self, harness: Harness) -> dict[str, str]:
+        """Return the environment that an agent starts with."""
+        return environment_for(self.permit, harness, self.data, self.workspace.repository)
 
 
 class Tried(Struct, frozen=True):
@@ -131,7 +141,11 @@ def carry_out(
     )
     logged = tuple(
         logged_errors(
-            harness, supervised, window, environment(), str(_kept_log(ground.data, try_id))
+            harness,
+            supervised,
+            window,
+            ground.environment(harness),
+            str(_kept_log(ground.data, try_id)),
         )
     )
     facts = _facts(ground, harness, supervised, progress, meter.why, logged)
@@ -195,7 +209,7 @@ def _supervise(
     ground: Ground, start: StartTry, try_id: int, prompt: str, state: RunState, meter: Meter
 ) -> Supervised:
     harness = ground.configuration.harnesses[start.runner.harness]
-    scratch = ground.data.scratch(try_id)
+    scratch, env = ground.data.scratch(try_id), ground.environment(harness)
     job = Job(
         prompt=prompt,
         workspace=str(ground.workspace.root),
@@ -204,23 +218,25 @@ def _supervise(
         session=start.session,
         title=f"{run_name(ground.relay.id, start.run)}",
         scratch=str(scratch),
-        env=environment(),
+        env=env,
+        tools=ground.permit.tools(harness),
     )
     for note in harness.notes(job):
         warn(note)
     command = harness.command(job)
+    home = Path(env.get("HOME") or Path.home())
     asked = ground.configuration.settings.reliability
     seconds, timeout = _time_left(ground, start)
     limits = Limits(try_seconds=seconds, timeout=timeout, patience=patience(asked))
     budget = retry_budget(asked)
     try:
         scratch.mkdir(parents=True, exist_ok=True)
-        launch = _launch(ground, command, try_id)
+        launch = _launch(ground, harness, command, env, try_id)
         supervisor = Supervisor(
             harness, launch, command.log, limits, str(ground.data.netstat(try_id))
         )
         with (
-            placed(command.settings, Path.home(), ground.orders.is_stopped) as free,
+            placed(command.settings, home, ground.orders.is_stopped) as free,
             ground.orders.passed_to(supervisor.inbox),
             ground.view.watching(start.attempt, budget, ground.work.files_changed) as show,
         ):
@@ -247,22 +263,39 @@ def _time_left(ground: Ground, start: StartTry) -> tuple[float, Stop]:
     return (left, Stop.RUN_TIMEOUT) if left <= allowed.try_ else (allowed.try_, Stop.TRY_TIMEOUT)
 
 
-def _launch(ground: Ground, command: Command, try_id: int) -> Launch:
+def _launch(
+    ground: Ground, harness: Harness, command: Command, given_env: dict[str, str], try_id: int
+) -> Launch:
     given = ground.data.prompt(try_id) if command.stdin else None
     if given:
         write_whole(given, command.stdin.encode(), mode=0o600)
-    env = environment() | command.env | {MARKER: mark_of(ground.data, try_id)}
+    env = given_env | command.env | {MARKER: mark_of(ground.data, try_id)}
     env[WORKSPACE_VARIABLE] = str(ground.workspace.root)
     env |= ground.desk.env if ground.desk else {}
-    env["PATH"] = f"{ground.data.tools}{os.pathsep}{env.get('PATH', os.defpath)}"
+    env["PATH"] = tools_path(ground.data, env)
     return Launch(
-        argv=command.argv,
+        argv=_walled(ground, harness, command.argv, env, try_id),
         cwd=str(ground.workspace.root),
         env=env,
         stdin=str(given or ""),
         stdout=str(ground.data.transcript(try_id)),
         stderr=str(ground.data.errors(try_id)),
     )
+
+
+def _walled(
+    ground: Ground, harness: Harness, argv: list[str], env: dict[str, str], try_id: int
+) -> list[str]:
+    """Return what is started: the agent, or the sandbox that it runs in."""
+    if not ground.permit.sandboxed or not shutil.which(argv[0], path=env["PATH"]):
+        return argv
+    root, scratch = ground.workspace.root, ground.data.scratch(try_id)
+    make_home(env)
+    (scratch / TEMPORARY).mkdir(mode=0o700, exist_ok=True)
+    beside = [ground.desk.place.folder] if ground.desk else []
+    place = ground_of(root, ground.data, scratch, beside)
+    furnish(ground.permit.table, place)
+    return walled(walls_of(ground.permit, harness, place, argv, env), argv)
 
 
 def _watcher(

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
+from msgspec import Struct
 
 from mittelo.config.load import environment
 from mittelo.errors import MitteloError, UsageError
+from mittelo.programs import find_program
 from mittelo.repo.changes import Change, parse_status
 
 TIMEOUT_SECONDS = 300.0
@@ -41,12 +43,24 @@ class GitLocked(GitError):  # noqa: N818 - a state of the repository
     """Another git holds the index, or one that was killed left its lock."""
 
 
+class Confinement(Struct, frozen=True):
+    """Words before those of git, and its environment: what an agent left may start programs."""
+
+    words: list[str]
+    env: dict[str, str]
+
+
 class Repository:
-    """The work tree at `root`."""
+    """The work tree at `root`; git runs within `confinement`, if there is one."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.confinement: Confinement | None = None
         self._known: dict[str, tuple[tuple[int, ...], str]] = {}
+
+    def setting(self, key: str) -> str:
+        """Return a value of git's configuration, "" where there is none."""
+        return self._ask("config", key)
 
     def head(self) -> str:
         """Return the commit that is checked out, "" before the first one."""
@@ -180,7 +194,7 @@ class Repository:
         """Return options that stand in for the parts of an identity that are not configured."""
         options = []
         for key, ours in (("user.name", "Rally"), ("user.email", "rally@localhost")):
-            if not self._ask("config", key):
+            if not self.setting(key):
                 options += ["-c", f"{key}={ours}"]
         return options
 
@@ -202,7 +216,9 @@ class Repository:
         deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
         words = words if hooks else (*_NO_HOOKS, *words)
         while True:
-            code, out, err = run_git(self.root, *words, given=given, env=env)
+            code, out, err = run_git(
+                self.root, *words, given=given, env=env, confinement=self.confinement
+            )
             if code == 0:
                 return out
             locked = "/index.lock" in err
@@ -214,7 +230,11 @@ class Repository:
 
 
 def run_git(
-    folder: Path, *words: str, given: bytes = b"", env: Mapping[str, str] | None = None
+    folder: Path,
+    *words: str,
+    given: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    confinement: Confinement | None = None,
 ) -> tuple[int, str, str]:
     """Run git in a folder, and return its exit code, stdout and stderr.
 
@@ -233,9 +253,9 @@ def run_git(
         source.seek(0)
         try:
             git = subprocess.Popen(
-                ["git", *words],
+                [*(confinement.words if confinement else []), _program(folder), *words],
                 cwd=folder,
-                env=environment() | dict(env or {}) | ours,
+                env=(confinement.env if confinement else environment()) | dict(env or {}) | ours,
                 stdin=source,
                 stdout=out,
                 stderr=err,
@@ -255,6 +275,12 @@ def run_git(
         err.seek(0)
         told = out.read().decode(errors="surrogateescape")
         return code, told, err.read().decode(errors="replace")
+
+
+def _program(folder: Path) -> str:
+    """Return the git to be run: one that comes with what is worked on is the last choice."""
+    top = next((place for place in (folder, *folder.parents) if (place / ".git").exists()), folder)
+    return find_program("git", [top]) or "git"
 
 
 def _end(git: "subprocess.Popen[bytes]") -> None:

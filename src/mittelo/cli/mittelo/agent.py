@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from mittelo.cli.connecting import asks_hub
+from mittelo.cli.output import say
+from mittelo.cli.policies import keeps_to_policy
 from mittelo.cli.working import address_of, new_worker_id, tell
 from mittelo.errors import MitteloError
 
@@ -47,6 +49,8 @@ LONGEST_LEASE = 30 * 86400.0
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="The folder that the backend runs in.",
 )
+@keeps_to_policy
+@click.option("--explain", is_flag=True, help="Say what a run may do and what is started, no more.")
 @click.option(
     "--grace-seconds",
     default=10.0,
@@ -70,6 +74,9 @@ def command(
     require_ready: bool,
     concurrency: int,
     cwd: Path,
+    policy: str | None,
+    sandbox: bool | None,
+    explain: bool,
     grace_seconds: float,
     leashed: bool,
 ) -> None:
@@ -79,12 +86,19 @@ def command(
     """
     del hub
     from mittelo.answering.backends import configuration_here, find_backend
+    from mittelo.answering.preparing import explain as explained
+    from mittelo.answering.preparing import require_kept
     from mittelo.answering.run import bounds_of
     from mittelo.config.paths import worker_state
     from mittelo.worker.agent import Agent, Orders
 
     configuration = configuration_here()
     found = find_backend(backend, configuration, shell_cmd)
+    bounds = bounds_of(configuration, policy or "", sandbox=sandbox)
+    require_kept(found, bounds.permit, cwd.resolve())
+    if explain:
+        say(explained(found, bounds.permit, str(cwd.resolve())))
+        return
     name = worker_id or new_worker_id()
     if not no_preflight:
         _look(name, backend, found, strict=require_ready)
@@ -99,7 +113,6 @@ def command(
         leashed=leashed,
     )
     address, state = address_of(context), worker_state()
-    bounds = bounds_of(configuration)
     Agent(address, found, bounds, orders, state, lambda text: tell(f"{name}: {text}")).run()
 
 

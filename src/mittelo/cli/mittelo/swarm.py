@@ -1,11 +1,12 @@
 """`mittelo swarm`: several workers at once."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from mittelo.cli.connecting import asks_hub
+from mittelo.cli.policies import keeps_to_policy
 from mittelo.cli.working import tell
 from mittelo.errors import UsageError
 
@@ -33,6 +34,7 @@ LONGEST_LEASE = 30 * 86400.0
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="The folder that the backends run in.",
 )
+@keeps_to_policy
 @click.option(
     "--grace-seconds",
     default=10.0,
@@ -56,12 +58,17 @@ def command(
     """
     del hub
     from mittelo.answering.backends import configuration_here, find_backend
+    from mittelo.answering.preparing import require_kept
+    from mittelo.answering.run import bounds_of
     from mittelo.worker.swarm import Swarm, members_of
 
     teams = [_team(word) for word in agents]
     configuration = configuration_here()
+    policy, sandbox = str(options["policy"] or ""), cast("bool | None", options["sandbox"])
+    permit = bounds_of(configuration, policy, sandbox=sandbox).permit
     for team in teams:
-        find_backend(team.backend, configuration, str(options["shell_cmd"]))
+        found = find_backend(team.backend, configuration, str(options["shell_cmd"]))
+        require_kept(found, permit, Path(str(options["cwd"] or ".")).resolve())
     words = ["--grace-seconds", f"{grace_seconds:g}", *_words(options)]
     Swarm(members_of(teams, words, _environment(context)), grace_seconds, tell).run()
 
@@ -85,6 +92,8 @@ def _words(options: dict[str, object]) -> list[str]:
         flag = f"--{name.replace('_', '-')}"
         if value is True:
             words.append(flag)
+        elif value is False and name == "sandbox":
+            words.append("--no-sandbox")
         elif value not in {None, False, ""}:
             words += [flag, str(value)]
     return words

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mittelo.cli.policies import keeps_to_policy
 from mittelo.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 @click.option(
     "--laps/--no-laps", default=True, help="Work the laps of .laps, where there are some."
 )
+@keeps_to_policy
+@click.option("--explain", is_flag=True, help="Say what runs may do and what is started, no more.")
 def command(
     prompt: tuple[str, ...],
     iterations: int | None,
@@ -49,6 +52,9 @@ def command(
     effort: str,
     require_changes: bool | None,
     laps: bool,
+    policy: str | None,
+    sandbox: bool | None,
+    explain: bool,
 ) -> None:
     """Run a relay: one agent after another works on PROMPT, each run ends in a commit.
 
@@ -58,9 +64,10 @@ def command(
     """
     if new and resume:
         raise UsageError("--new and --resume exclude each other.", "Give one of them.")
-    from mittelo.cli.output import console
+    from mittelo.cli.output import console, say
     from mittelo.core.relays import Ending
     from mittelo.core.tries import Stop
+    from mittelo.rally.foretelling import explained
     from mittelo.rally.start import Wish, failure, start_relay
     from mittelo.repo.workspace import find_workspace
 
@@ -77,7 +84,12 @@ def command(
         resume=resume,
         require_changes=require_changes,
         laps=laps,
+        policy=policy or "",
+        sandbox=sandbox,
     )
+    if explain:
+        say(explained(find_workspace(), wish))
+        return
     end = start_relay(find_workspace(), wish, _asker(reads_stdin=prompt == ("-",)), console())
     if end.how is Ending.FAILED:
         raise failure(end)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from typing import IO
 
@@ -21,6 +22,7 @@ class Said(Struct, frozen=True):
     err: str = ""
     trouble: str = ""
     is_late: bool = False
+    seconds: float = 0.0
 
     @property
     def why(self) -> str:
@@ -49,6 +51,7 @@ def ask(
     ):
         stdin.write(given.encode())
         stdin.seek(0)
+        began = time.monotonic()
         try:
             process = subprocess.Popen(
                 argv,
@@ -65,7 +68,8 @@ def ask(
         code = _await(process, seconds)
         late = code is None
         trouble = f"no end within {seconds:.1f} s" if late else ""
-        return Said(code, _text(out), _text(err), trouble, late)
+        took = time.monotonic() - began
+        return Said(code, _text(out), _text(err), trouble, late, took)
 
 
 def _await(process: "subprocess.Popen[bytes]", seconds: float) -> int | None:
