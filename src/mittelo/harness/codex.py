@@ -76,7 +76,12 @@ class Codex(Harness):
     usage_spans_session = True
     folders = ("CODEX_HOME",)
     noise = ("Reading additional input from stdin",)
-    faults = (Fault(Category.AUTH_OR_PROXY, r"to use codex with your chatgpt plan"),)
+    faults = (
+        Fault(
+            Category.AUTH_OR_PROXY,
+            r"to use codex with your chatgpt plan|missing environment variable",
+        ),
+    )
     efforts = ("none", "minimal", "low", "medium", "high", "xhigh")
     variables = ("CODEX_*", "OPENAI_*")
     hosts = ("api.openai.com", "chatgpt.com", "auth.openai.com")

@@ -25,7 +25,13 @@ class Mlx(Harness):
     binary = "mlx_lm.generate"
     needs_end = False
     works = False
-    variables = ("HF_*", "HUGGINGFACE_HUB_CACHE", "HUGGING_FACE_HUB_TOKEN", "TRANSFORMERS_OFFLINE")
+    variables = (
+        "MLX_*",
+        "HF_*",
+        "HUGGINGFACE_HUB_CACHE",
+        "HUGGING_FACE_HUB_TOKEN",
+        "TRANSFORMERS_OFFLINE",
+    )
     url_variables = ("HF_ENDPOINT",)
     measured = "0.32.2"
     stand_in = (str(Path(sys.executable).with_name("mlx_lm.generate")),)

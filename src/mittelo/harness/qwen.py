@@ -39,6 +39,8 @@ _KEYS = (
     "GEMINI_API_KEY",
     "OPENAI_API_KEY",
 )
+_LOGINS = ("BAILIAN_CODING_PLAN_API_KEY", "DASHSCOPE_API_KEY", "OPENAI_API_KEY")
+"""The keys that are a login by themselves; others need a model beside them."""
 
 
 class Qwen(Harness):
@@ -114,7 +116,7 @@ class Qwen(Harness):
             Trace(f"{folder}/settings.json", "selectedType"),
             Trace(f"{folder}/.env", "API_KEY"),
         )
-        yield Login(_KEYS, traces, "Run `qwen auth`, or set OPENAI_API_KEY.")
+        yield Login(_LOGINS, traces, "Run `qwen auth`, or set OPENAI_API_KEY.")
 
     @override
     def endpoints(self, env: Mapping[str, str]) -> list[str]:
