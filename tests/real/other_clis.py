@@ -12,6 +12,13 @@ from clis import RealCli
 
 from mittelo.harness.mlx import Mlx
 
+FIRST_ANSWER = "stored: I will remember the codeword"
+KIMI_ANSWERS = {
+    "remember": {"content": FIRST_ANSWER},
+    "recall": {"content": "recall answered"},
+    "shell": {"content": "made-by-shell.txt is written"},
+}
+KIMI_CALL = {"name": "Bash", "arguments": {"command": "echo made > made-by-shell.txt"}}
 TINY = Path(__file__).parents[2] / "examples/tiny_mlx_model.py"
 TINY_ANSWER = "Hello from a tiny local model."
 

