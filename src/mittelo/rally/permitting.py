@@ -14,7 +14,7 @@ from mittelo.config.paths import DataPaths
 from mittelo.config.schema import SandboxTable
 from mittelo.core.policies import DEFAULT_WORK, Network, Policy
 from mittelo.core.records import RelayRecord
-from mittelo.errors import UsageError
+from mittelo.errors import MitteloError, UsageError
 from mittelo.files import write_whole
 from mittelo.harness.base import Harness
 from mittelo.programs import path_without
@@ -53,12 +53,22 @@ def permit_for(relay: RelayRecord, table: SandboxTable) -> Permit:
     """
     return Permit(
         path=os.environ.get("PATH", "") if relay.sandboxed else "",
-        policy=Policy(relay.policy) if relay.policy else DEFAULT_WORK,
+        policy=_policy(relay.policy),
         asked=bool(relay.policy),
         works=True,
         sandboxed=relay.sandboxed,
         table=table,
     )
+
+
+def _policy(word: str) -> Policy:
+    try:
+        return Policy(word) if word else DEFAULT_WORK
+    except ValueError as error:
+        raise MitteloError(
+            f"The record of the relay names a policy {word!r}, which there is not.",
+            "Name one with --policy, or start anew with --new.",
+        ) from error
 
 
 def tighten(relay: RelayRecord, data: DataPaths) -> None:
@@ -69,7 +79,7 @@ def tighten(relay: RelayRecord, data: DataPaths) -> None:
     with suppress(FileNotFoundError):
         kept = msgspec.json.decode(data.permit.read_bytes(), type=_Kept)
         relay.sandboxed = relay.sandboxed or kept.sandboxed
-        policies = [Policy(word) for word in (relay.policy, kept.policy) if word]
+        policies = [_policy(word) for word in (relay.policy, kept.policy) if word]
         if kept.relay == relay.id:
             relay.policy = kept.policy
         elif policies:
@@ -149,10 +159,10 @@ def confine(workspace: Workspace, permit: Permit, data: DataPaths) -> None:
     git.confinement = None
     if not permit.sandboxed:
         return
-    table = replace(permit.table, network=Network.NONE)
+    table = replace(permit.table, network=Network.NONE, home_files=[], logins=[])
     permit = replace(permit, policy=Policy.WRITE, table=table)
     env = environment_for(permit, None, data, git)
-    scratch = data.home / ".git"
+    scratch = data.relays / "git"
     make_home(env)
     (scratch / TEMPORARY).mkdir(mode=0o700, parents=True, exist_ok=True)
     place = ground_of(workspace.root, data, scratch, ())
