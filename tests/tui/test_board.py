@@ -362,7 +362,11 @@ CHANGES: dict[str, Callable[[Desk], None]] = {
 
 @pytest.mark.parametrize("told", CHANGES)
 @pytest.mark.parametrize("keys", ["d", "J", "t", "x y"])
-def test_acting_on_what_has_changed_meanwhile_says_so(desk: Desk, keys: str, told: str) -> None:
+def test_acting_on_what_has_changed_meanwhile_says_so(
+    desk: Desk, keys: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mittelo.tui.board.LOOK_SECONDS", 3600.0)  # it does not see it by itself
+
     def change() -> None:
         CHANGES[told](desk)
         desk.expected = (desk.folder / ROOT).read_bytes()  # type: ignore[attr-defined]

@@ -181,7 +181,8 @@ def test_settings_stand_in_sections_and_roles_in_their_order(place: Place) -> No
     ]
     assert [*dict.fromkeys(row.section for row in form.rows.values())] == [
         *("Defaults", "Models", "Paths and toggles", "Free run", "Laps"),
-        *("Routes", "Reliability", "Budget", "Notifications", "Harnesses and their models"),
+        *("Routes", "Reliability", "Budget", "Notifications", "Policy and sandbox"),
+        "Harnesses and their models",
     ]
     assert form.here == form.rows["harness", "cc", "models", "o"]
 

@@ -34,6 +34,7 @@ class Section(StrEnum):
     RELIABILITY = "Reliability"
     BUDGET = "Budget"
     NOTIFY = "Notifications"
+    SANDBOX = "Policy and sandbox"
     PROVIDERS = "Providers"
     HARNESSES = "Harnesses and their models"
     UNKNOWN = "Unknown keys"
@@ -48,6 +49,7 @@ TABLES = {
     "reliability": Section.RELIABILITY,
     "budget": Section.BUDGET,
     "notify": Section.NOTIFY,
+    "sandbox": Section.SANDBOX,
     "providers": Section.PROVIDERS,
     "harness": Section.HARNESSES,
 }
