@@ -34,9 +34,9 @@ from mittelo.proc.listening import Listener
 from mittelo.proc.ownlog import logged_errors
 from mittelo.proc.placing import placed
 from mittelo.proc.supervise import Supervised, Supervisor, Watched
+from mittelo.sandbox.bubblewrap import walled
 from mittelo.sandbox.permits import Permit, permit_of
 from mittelo.sandbox.surroundings import make_home
-from mittelo.sandbox.warden import walled
 
 OUTPUT_BYTES = 256 << 20
 TEXT_BYTES = 8 << 20

@@ -39,10 +39,10 @@ from mittelo.rally.relaylog import RelayLog
 from mittelo.rally.view import View
 from mittelo.repo.work import Work
 from mittelo.repo.workspace import WORKSPACE_VARIABLE, Workspace, now
+from mittelo.sandbox.bubblewrap import walled
 from mittelo.sandbox.enclosing import furnish, walls_of
 from mittelo.sandbox.permits import Permit
 from mittelo.sandbox.surroundings import make_home
-from mittelo.sandbox.warden import walled
 
 TOOLS = ("rally", "laps")
 

@@ -3,9 +3,12 @@
 import os
 import stat
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+
+import msgspec
 
 from mittelo.errors import MitteloError
 from mittelo.programs import find_program
@@ -14,6 +17,7 @@ from mittelo.sandbox.walls import SYSTEM, Walls, is_in
 PROGRAM = "bwrap"
 _TRIAL = ("--unshare-user", "--unshare-pid", "--cap-drop", "ALL", "--ro-bind", "/", "/")
 _SECONDS = 10.0
+_INSIDE = (sys.executable, "-P", "-m", "mittelo.sandbox.inside")
 
 
 def bubblewrap(outside: Iterable[str]) -> str:
@@ -45,6 +49,21 @@ def require_bubblewrap(*outside: Path) -> None:
             "Let users have namespaces (sysctl user.max_user_namespaces, AppArmor, or the "
             "container's own limits), or do without --sandbox.",
         )
+
+
+def walled(walls: Walls, argv: list[str]) -> list[str]:
+    """Return what is started in place of a program, for it to run within walls."""
+    told = msgspec.json.encode(walls).decode()
+    return [sys.executable, "-P", "-m", "mittelo.sandbox.warden", told, *argv]
+
+
+def enclosed(walls: Walls, argv: list[str], gate: str = "", hosts: str = "") -> list[str]:
+    """Return the command of bubblewrap that a run comes to.
+
+    `gate` and `hosts` are descriptors: where to hand connections out, and the names inside.
+    """
+    ways = [word for one in walls.endpoints for word in (str(one), one.at)]
+    return [bubblewrap(walls.folders), *arguments(walls, hosts), *_INSIDE, gate, *ways, "--", *argv]
 
 
 def arguments(walls: Walls, hosts: str = "") -> list[str]:

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 
 from mittelo.core.policies import Policy, Tools
 from mittelo.harness.base import Command, Harness
+from mittelo.sandbox.bubblewrap import enclosed
 from mittelo.sandbox.permits import Permit
 from mittelo.sandbox.surroundings import HOME_VARIABLE
 from mittelo.sandbox.walls import Walls
-from mittelo.sandbox.warden import enclosed
 
 _MAY = {
     Policy.NONE: "use no tools",

@@ -15,30 +15,14 @@ import sys
 import msgspec
 
 from mittelo.core.endpoints import Endpoint, hosts_file
-from mittelo.sandbox.bubblewrap import PROGRAM, arguments, bubblewrap
+from mittelo.sandbox.bubblewrap import PROGRAM, enclosed
 from mittelo.sandbox.inside import CANNOT_START
 from mittelo.sandbox.walls import Walls
 
 CHUNK = 1 << 16
 NAME_BYTES = 512
-_INSIDE = (sys.executable, "-P", "-m", "mittelo.sandbox.inside")
 
 _Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-def walled(walls: Walls, argv: list[str]) -> list[str]:
-    """Return what is started in place of a program, for it to run within walls."""
-    told = msgspec.json.encode(walls).decode()
-    return [sys.executable, "-P", "-m", "mittelo.sandbox.warden", told, *argv]
-
-
-def enclosed(walls: Walls, argv: list[str], gate: str = "", hosts: str = "") -> list[str]:
-    """Return the command of bubblewrap that a run comes to.
-
-    `gate` and `hosts` are descriptors: where to hand connections out, and the names inside.
-    """
-    ways = [word for one in walls.endpoints for word in (str(one), one.at)]
-    return [bubblewrap(walls.folders), *arguments(walls, hosts), *_INSIDE, gate, *ways, "--", *argv]
 
 
 def main() -> None:
