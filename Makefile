@@ -40,7 +40,7 @@ test: $(VENV)/ready $(BIN)/bwrap lint  ## everything deterministic: lint, types,
 	@$(BIN)/pytest -n auto
 
 test-real: $(VENV)/ready $(BIN)/bwrap tests/real/node_modules/ready  ## drive the real agent CLIs against a mock model
-	@$(BIN)/pytest -m real tests/real -n 2
+	@$(BIN)/pytest -m real tests/real -n 3
 
 lint: $(VENV)/ready
 	@$(BIN)/ruff check .

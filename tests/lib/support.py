@@ -133,9 +133,11 @@ def lines_of(path: Path, kind: type[T]) -> list[T]:
     return [msgspec.json.decode(line, type=kind) for line in path.read_bytes().splitlines()]
 
 
-def wait_until(true: Callable[[], object], what: str = "it") -> None:
+def wait_until(
+    true: Callable[[], object], what: str = "it", seconds: float = PATIENCE_SECONDS
+) -> None:
     """Wait until something is so; fail when it takes unreasonably long."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"{what} did not come true"
         time.sleep(0.02)

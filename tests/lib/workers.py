@@ -10,7 +10,7 @@ from typing import Self
 
 import psutil
 from hubs import MITTELO, PATIENCE
-from support import wait_until
+from support import PATIENCE_SECONDS, wait_until
 
 from mittelo.core.requests import Task
 from mittelo.hub.client import HubClient
@@ -99,9 +99,9 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-def ended(client: HubClient, task_id: int) -> Task:
+def ended(client: HubClient, task_id: int, seconds: float = PATIENCE_SECONDS) -> Task:
     """Wait until a task is over, and return it."""
-    wait_until(lambda: client.get(task_id).status.ended, f"the end of task {task_id}")
+    wait_until(lambda: client.get(task_id).status.ended, f"the end of task {task_id}", seconds)
     return client.get(task_id)
 
 

@@ -16,6 +16,7 @@ from mittelo.core.requests import Enqueue
 from mittelo.core.tasks import Status
 from mittelo.hub.client import HubClient
 
+LONG = 90.0
 BACKENDS = {"claude": "claude_code"}
 
 
@@ -35,6 +36,8 @@ def serving(cli: RealCli, hub: HubProcess, folder: Path, *words: str) -> Started
     """Start a worker whose own home is empty: the CLI has another, by its variable."""
     own = folder / "own-home"
     own.mkdir(exist_ok=True)
+    (folder / ".rally").mkdir(exist_ok=True)
+    (folder / ".rally/config.toml").write_text('[sandbox]\nvariables = ["MOCK_API_KEY"]\n')
     name = BACKENDS.get(cli.name, cli.name)
     env = cli.environment | {
         "HOME": str(own),
@@ -56,9 +59,9 @@ def test_a_cli_answers_a_task_and_nothing_else(
     monkeypatch.chdir(tmp_path)
     plain = Enqueue(prompt="PLAIN-PROBE say something", backend=BACKENDS.get(cli.name, cli.name))
     with serving(cli, hub, tmp_path, "--cwd", str(repository)) as agent:
-        task = ended(client, client.enqueue(plain))
+        task = ended(client, client.enqueue(plain), LONG)
         assert task.result == "plain answer from the mock model", (task.error, agent.errors())
-        wrote = ended(client, client.enqueue("WRITE-PROBE make a file"))
+        wrote = ended(client, client.enqueue("WRITE-PROBE make a file"), LONG)
         assert wrote.status.ended
         assert agent.stop() == 0
     assert task.usage
@@ -82,7 +85,7 @@ def test_a_refused_key_fails_the_task_by_its_kind(
     quick = replace(cli, quick_retries=True)
     quick.settle()
     with serving(quick, hub, tmp_path, "--cwd", str(repository)) as agent:
-        task = ended(client, client.enqueue("PLAIN-PROBE say something"))
+        task = ended(client, client.enqueue("PLAIN-PROBE say something"), LONG)
         assert (task.status, task.result) == (Status.FAILED, None)
         assert task.category == "auth_or_proxy", task.error
         wait_until(lambda: "no task is taken for 1 s" in agent.errors())
