@@ -490,7 +490,6 @@ def test_who_is_missing_or_benched_is_passed_over_and_told(place: Place) -> None
 ROUTES = '[routes]\ndefault = ["a", "b", "c"]\nother = ["b:2", "c"]\npair = ["b", "c"]\n'
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize(
     ("settings", "mix", "failing", "at", "expected"),
     [
@@ -521,8 +520,8 @@ def test_the_next_runner_is_the_one_that_the_relay_picks_when_it_goes_on(
     failing: set[int],
     at: int,
     expected: str,
-    number: signal.Signals,
 ) -> None:
+    number = signal.SIGKILL if at % 2 else signal.SIGINT
     agents(place, "abc", settings)
     # The start that was cut off is made again, so that later starts count one more.
     when(place, "failing", [start if start < at else start + 1 for start in failing])
