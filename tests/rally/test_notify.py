@@ -105,6 +105,16 @@ def test_a_relay_that_is_stuck_is_told_of_and_a_short_wait_is_not(place: Place) 
     assert "all agents unavailable" in notice["why"]
 
 
+def test_a_relay_that_breaks_off_is_told_of(place: Place) -> None:
+    told = notified(place)
+    spoil = "rm .rally/state/tries.jsonl; mkdir -p .rally/state/tries.jsonl; echo x > made"
+    place.script(f'{{run=["sh", "-c", "{spoil}"]}}')
+    done = place.rally("start", "-i", "1", "-a", "script", "x")
+    assert done.code not in {0, 130}
+    [notice] = notices(told)
+    assert (notice["event"], "tries.jsonl" in notice["why"]) == ("failed", True)
+
+
 def test_only_the_events_that_are_asked_for_are_told(place: Place) -> None:
     told = notified(place, 'events = ["failed", "budget"]\n')
     assert works(place).code == 0

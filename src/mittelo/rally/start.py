@@ -15,6 +15,7 @@ from mittelo.config.load import Configuration, load_configuration
 from mittelo.config.paths import DataPaths, data_paths
 from mittelo.core.budgets import Amount, Balance, Scope
 from mittelo.core.claims import HOLD_SECONDS
+from mittelo.core.notices import Happening
 from mittelo.core.policies import Policy
 from mittelo.core.records import RelayRecord, TryRecord
 from mittelo.core.relays import End, Ending, Relay
@@ -209,7 +210,11 @@ def _run(world: World, state: Relay, tries: list[TryRecord], console: Console) -
         _greet(view, workspace, relay, world.desk, resumed=bool(tries))
         _tell_of_permit(view, world.permit)
         runner.save_relay()
-        end = runner.run()
+        try:
+            end = runner.run()
+        except Exception as error:
+            notifier.tell(Happening.FAILED, f"the relay broke off: {error}", Amount())
+            raise
     if purse.stopped_by:
         raise _out_of_budget(end, purse.stopped_by)
     return replace(end, why=orders.stop) if orders.stop and end.how is Ending.STOPPED else end
