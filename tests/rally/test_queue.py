@@ -290,9 +290,10 @@ def test_hooks_are_listed_brought_back_and_leave_those_of_the_user(queue: Place)
     queue.script(make("task1"), make("task2"))
     start(queue)
     held = json.loads(hooks.read_text())["hooks"]
-    assert held[0] == mine
-    assert [hook["title"] for hook in held[1:]] == [
+    assert held[1] == mine
+    assert [hook["title"] for hook in held] == [
         "rally:laps-done",
+        "mine",
         "rally:laps-handoff",
         "rally:laps-wrapup",
     ]
@@ -300,6 +301,15 @@ def test_hooks_are_listed_brought_back_and_leave_those_of_the_user(queue: Place)
     assert "mine (user)" in queue.rally("hooks", "list").out
     logs = queue.rally("hooks", "logs").out.splitlines()
     assert [json.loads(line)["hook"] for line in logs] == ["laps-done", "laps-wrapup"] * 2
+
+
+def test_a_failing_hook_of_the_user_does_not_keep_the_relay_from_hearing(queue: Place) -> None:
+    mine = {"title": "mine", "command": "done", "when": "after", "run": "exit 1"}
+    (queue.root / ".laps/hooks.json").write_text(json.dumps({"version": 1, "hooks": [mine]}))
+    queue.script(make("task1"))
+    start(queue, "-i", "1")
+    logs = queue.rally("hooks", "logs").out.splitlines()
+    assert "laps-done" in [json.loads(line)["hook"] for line in logs]
 
 
 def test_without_leave_no_lap_is_worked(queue: Place) -> None:

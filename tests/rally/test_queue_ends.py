@@ -188,7 +188,7 @@ def test_hooks_that_an_agent_damages_are_brought_back_within_its_run(queue: Plac
     one, other = queue.tries()
     assert (one.run_id, other.run_id, other.outcome) == (1, 1, "completed")
     held = json.loads((queue.root / ".laps/hooks.json").read_text())["hooks"]
-    assert held[0] == mine
+    assert held[1] == mine
     assert len(held) == 4
 
 

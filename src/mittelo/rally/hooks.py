@@ -55,12 +55,16 @@ _ABOUT = {
 def install_hooks(workspace: Workspace, folder: Path) -> bool:
     """Write our scripts and entries below a folder `.laps`; tell whether anything changed.
 
-    What the user's file holds besides stays as it is.
+    What the user's file holds besides stays as it is. A hook that fails keeps later ones from
+    running: after a command ours come first, and before it last, when nothing bars it any more.
     """
     config = folder / "hooks.json"
     held = _load(config)
     theirs = [e for e in held["hooks"] if not str(e.get("title", "")).startswith(OURS)]
-    wanted = {**held, "hooks": [*theirs, *map(msgspec.to_builtins, _entries(folder))]}
+    ours = [msgspec.to_builtins(entry) for entry in _entries(folder)]
+    first = [entry for entry in ours if entry["when"] == "after"]
+    last = [entry for entry in ours if entry["when"] != "after"]
+    wanted = {**held, "hooks": [*first, *theirs, *last]}
     made = [path for hook in Hook if _put(path := _script(folder, hook), _text(hook), 0o755)]
     if wanted != held or not config.exists():
         write_whole(config, msgspec.json.format(msgspec.json.encode(wanted), indent=2) + b"\n")
