@@ -256,3 +256,14 @@ def test_no_hook_comes_into_being_where_there_was_none(place: Place) -> None:
     place.script(ran("mkdir -p .git/hooks; echo evil > .git/hooks/post-commit; echo x > made"))
     start(place, "--sandbox", "-i", "1", "Do it")
     assert [*(place.root / ".git/hooks").iterdir()] == []
+
+
+@SANDBOXED
+def test_what_is_kept_of_agents_lies_where_they_do_not_write(place: Place) -> None:
+    place.configure('data_dir = "kept"\n')
+    place.script(ran("echo x > made"))
+    done = place.rally("start", "--agent", "script", "--sandbox", "-i", "1", "Do it")
+    assert done.code == 2
+    assert "lies where sandboxed agents write" in done.err
+    assert (place.tries(), place.relays()) == ([], [])
+    start(place, "-i", "1", "Do it")

@@ -118,6 +118,15 @@ def require_permit(
         require_bubblewrap(workspace.root)
 
 
+def require_apart(permit: Permit, workspace: Workspace, data: DataPaths) -> None:
+    """Raise where sandboxed agents could write what we keep of them."""
+    if permit.sandboxed and data.base.resolve().is_relative_to(workspace.root.resolve()):
+        raise UsageError(
+            f"The data directory {data.base} lies where sandboxed agents write.",
+            "Set data_dir to a folder outside of the repository, or unset it.",
+        )
+
+
 def environment_for(
     permit: Permit, harness: Harness | None, data: DataPaths, git: Repository | None
 ) -> dict[str, str]:

@@ -34,6 +34,7 @@ from mittelo.rally.permitting import (
     distrust,
     permit_for,
     remember,
+    require_apart,
     require_permit,
     tighten,
     wished,
@@ -137,6 +138,7 @@ def start_relay(workspace: Workspace, wish: Wish, asker: Asker, console: Console
         check_lane(relay.prompt, names, configuration)
         permit = permit_for(relay, configuration.settings.sandbox)
         require_permit(permit, names, configuration, workspace, queue=relay.queue)
+        require_apart(permit, workspace, data)
         confine(workspace, permit, data)
         remember(relay, data)
         if permit.sandboxed:
