@@ -12,10 +12,3 @@ def test_a_plain_answer_comes_back_with_its_tokens(cli: RealCli, repository: Pat
     assert reply.code == 0, reply.errors
     assert reply.said == "plain answer from the mock model"
     assert re.search(r'"input(_tokens)?":1200\b', reply.output)
-
-
-def test_a_tool_call_edits_the_repository(cli: RealCli, repository: Path) -> None:
-    reply = ask(cli, "SHELL-PROBE write a file", folder=repository)
-    assert reply.code == 0, reply.errors
-    assert reply.said.endswith("made-by-shell.txt is written")
-    assert (repository / "made-by-shell.txt").read_text() == "made by the shell\n"

@@ -6,6 +6,7 @@ import shutil
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 
 import psutil
@@ -23,6 +24,9 @@ from mittelo.hub.client import HubClient
 
 PROBE = "ORDERED-PROBE carry out the order"
 ORDER = "order.sh"
+TWO = (Claude, Codex)
+"""What is the sandbox's alone is tried with these."""
+
 SHELLS = {
     "Bash": "command",
     "exec_command": "cmd",
@@ -233,6 +237,7 @@ def test_no_agent_is_cut_off_from_its_model(scene: Scene, model: MockModel) -> N
     assert (model.seen, scene.rally.relays, scene.rally.tries) == (seen, [], [])
 
 
+@pytest.mark.parametrize("cli", TWO, indirect=True, ids=attrgetter("name"))
 def test_the_next_attempt_goes_on_in_the_same_session(scene: Scene, model: MockModel) -> None:
     scene.rally.init(f"[reliability]\nretry_budget = 2\n{settings(scene.cli, 'model')}")
     seen = model.seen
@@ -249,6 +254,7 @@ def test_the_next_attempt_goes_on_in_the_same_session(scene: Scene, model: MockM
     assert not any((scene.cli.home / below).rglob("*"))
 
 
+@pytest.mark.parametrize("cli", TWO, indirect=True, ids=attrgetter("name"))
 def test_an_interrupt_ends_all_and_the_relay_goes_on_where_it_was(
     scene: Scene, model: MockModel
 ) -> None:
@@ -319,6 +325,7 @@ def test_without_bubblewrap_nothing_is_started(
     assert not (scene.rally.repository / "loot").exists()
 
 
+@pytest.mark.parametrize("cli", TWO, indirect=True, ids=attrgetter("name"))
 def test_a_worker_writes_in_its_folder_alone(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
