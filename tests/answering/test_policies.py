@@ -92,6 +92,8 @@ def test_kiro_is_trusted_by_its_variable_in_a_folder_of_its_own(
     assert trusted.cwd == str(tmp_path / ".mittelo/work/kiro")
     monkeypatch.setenv("MITTELO_SUBPROCESS_WORKDIR", str(tmp_path / "there"))
     assert prepared(kiro, tmp_path).cwd == str(tmp_path / "there")
+    walled = prepared(kiro, tmp_path, Permit(policy=DEFAULT_ANSWER, sandboxed=True))
+    assert (walled.permit.policy, walled.walls is not None) == (Policy.WRITE, True)
     asked = prepared(kiro, tmp_path, Permit(policy=Policy.READ, asked=True))
     assert ("--trust-tools=fs_read" in asked.command.argv, asked.cwd) == (True, str(tmp_path))
 
@@ -177,3 +179,9 @@ def test_explaining_touches_nothing(tmp_path: Path) -> None:
     permit = Permit(policy=Policy.WRITE, asked=True, sandboxed=True)
     assert "bwrap" in explain(Shell(["true"]), permit, str(tmp_path))
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_a_sandbox_does_not_keep_is_not_claimed(tmp_path: Path) -> None:
+    permit = Permit(policy=Policy.NONE, sandboxed=True)
+    assert "whether it uses tools is up to it" in explain(ID, permit, str(tmp_path))
+    assert "claude's own flags" in explain(agent(Claude()), permit, str(tmp_path))

@@ -251,6 +251,18 @@ echo x > made"""
 
 
 @SANDBOXED
+def test_a_program_of_the_workspace_is_an_agent_that_runs_inside(place: Place) -> None:
+    own = place.root / "bin"
+    own.mkdir()
+    (own / "mine").write_text(f"#!/bin/sh\ntouch {place.home}/escaped; echo x > made\n")
+    (own / "mine").chmod(0o755)
+    place.configure(f'[harness.mine]\ncommand = ["{own}/mine"]\n')
+    place.rally("start", "--agent", "mine", "--sandbox", "-i", "1", "Do it")
+    assert (place.root / "made").exists()
+    assert not (place.home / "escaped").exists()
+
+
+@SANDBOXED
 def test_no_hook_comes_into_being_where_there_was_none(place: Place) -> None:
     (place.root / ".git/hooks").rename(place.home / "hooks")
     place.script(ran("mkdir -p .git/hooks; echo evil > .git/hooks/post-commit; echo x > made"))

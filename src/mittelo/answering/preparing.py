@@ -1,7 +1,5 @@
 """What one run of a backend comes to before it starts: its command, environment and walls."""
 
-import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,8 +15,8 @@ from mittelo.harness.base import Command
 from mittelo.sandbox.bubblewrap import require_bubblewrap
 from mittelo.sandbox.enclosing import Ground, furnish, walls_of
 from mittelo.sandbox.explaining import explanation
-from mittelo.sandbox.permits import Permit, PolicyError
-from mittelo.sandbox.surroundings import HOME_VARIABLE
+from mittelo.sandbox.permits import Permit
+from mittelo.sandbox.surroundings import HOME_VARIABLE, INSIDE
 from mittelo.sandbox.walls import Walls
 
 WORKDIR_VARIABLE = "MITTELO_SUBPROCESS_WORKDIR"
@@ -78,8 +76,7 @@ def prepare(
     env |= command.env
     if not permit.sandboxed:
         return Prepared(permit=permit, command=command, env=env, cwd=cwd)
-    env |= {"TMPDIR": "/tmp", "IS_SANDBOX": "1"}  # noqa: S108 - that of the sandbox
-    _require_program(command.argv[0], env)
+    env |= INSIDE
     ground = Ground(
         workspace=Path(cwd).resolve(),
         home=Path(env["HOME"]),
@@ -126,16 +123,15 @@ def make_folders(prepared: Prepared, place: Place) -> None:
         furnish(prepared.permit.table, prepared.ground)
 
 
-def _require_program(program: str, env: Mapping[str, str]) -> None:
-    if not shutil.which(program, path=env.get("PATH", os.defpath)):
-        raise PolicyError(f"{program}: No such file or directory", "Install it.")
-
-
 def _trusted(backend: Backend, permit: Permit, cwd: str) -> tuple[Permit, str]:
-    """Return what a backend may do, and where, that a variable of its own trusts with all."""
+    """Return what a backend may do, and where, that a variable of its own trusts with all.
+
+    In a sandbox that is all of what can be done there.
+    """
     env = environment()
     trust = backend.harness.trust_variable if isinstance(backend, Agent) else ""
     if permit.asked or env.get(trust) != "1":
         return permit, cwd
     folder = env.get(WORKDIR_VARIABLE) or f"{cwd}/.mittelo/work/{backend.names[0]}"
-    return replace(permit, policy=Policy.FULL), str(Path(folder).absolute())
+    policy = Policy.WRITE if permit.sandboxed else Policy.FULL
+    return replace(permit, policy=policy), str(Path(folder).absolute())

@@ -6,6 +6,7 @@ from mittelo.config.load import Configuration, load_configuration
 from mittelo.config.paths import data_paths
 from mittelo.core.records import RelayRecord
 from mittelo.harness.base import Job
+from mittelo.rally.desk import find_desk
 from mittelo.rally.lanes import harnesses_of, relay_lanes
 from mittelo.rally.permitting import (
     environment_for,
@@ -56,7 +57,8 @@ def _runner(
     env |= command.env | {"PATH": tools_path(data, env)}
     walls = None
     if permit.sandboxed:
-        place = ground_of(workspace.root, data, scratch, [])
+        desk = find_desk(workspace.root, "") if relay.queue else None
+        place = ground_of(workspace.root, data, scratch, [desk.place.folder] if desk else [])
         walls = walls_of(permit, harness, place, command.argv, env)
     told = explanation(permit, harness, str(workspace.root), command, env, walls)
     return f"{name}{f' with {model}' if model else ''}\n{told}"

@@ -23,7 +23,7 @@ from mittelo.repo.workspace import Workspace
 from mittelo.sandbox.bubblewrap import arguments, bubblewrap, require_bubblewrap
 from mittelo.sandbox.enclosing import Ground, furnish, walls_of
 from mittelo.sandbox.permits import Permit, permit_of
-from mittelo.sandbox.surroundings import isolated, make_home, whole
+from mittelo.sandbox.surroundings import INSIDE, isolated, make_home, whole
 
 TEMPORARY = "tmp"
 """The folder in a try's scratch that a sandboxed agent has for its /tmp."""
@@ -141,8 +141,7 @@ def environment_for(
         for name in names
         if not env.get(name)
     }
-    own = {"TMPDIR": "/tmp", "IS_SANDBOX": "1"}  # noqa: S108 - that of the sandbox
-    return env | identity | own | ({"PATH": permit.path} if permit.path else {})
+    return env | identity | INSIDE | ({"PATH": permit.path} if permit.path else {})
 
 
 def ground_of(workspace: Path, data: DataPaths, scratch: Path, beside: Iterable[Path]) -> Ground:

@@ -53,7 +53,7 @@ def explanation(
 def _keeper(permit: Permit, harness: Harness | None) -> str:
     if permit.policy is Policy.FULL:
         return "nobody: there is nothing to keep it to"
-    if permit.sandboxed:
+    if permit.sandboxed and permit.policy is not Policy.NONE:
         return "bubblewrap, whatever it does"
     tools = permit.tools(harness)
     if harness and not harness.works:
@@ -61,6 +61,8 @@ def _keeper(permit: Permit, harness: Harness | None) -> str:
     if harness and tools is not Tools.ALL and tools in harness.keeps:
         source = f"measured with {harness.measured}" if harness.measured else "by its documentation"
         return f"{harness.name}'s own flags ({source})"
+    if permit.sandboxed:
+        return "bubblewrap, which lets it change nothing; whether it uses tools is up to it"
     return "nobody but itself: it is told to, and a sandbox (--sandbox) would make sure"
 
 

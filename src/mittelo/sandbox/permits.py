@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from mittelo.config.schema import SandboxTable
-from mittelo.core.faults import Category
 from mittelo.core.policies import Network, Policy, Tools, tools_of
 from mittelo.errors import MitteloError, UsageError
 from mittelo.harness.base import Harness
@@ -13,8 +12,6 @@ from mittelo.harness.base import Harness
 
 class PolicyError(MitteloError):
     """A run that cannot be kept to what it may do, and is not run."""
-
-    category = Category.HARNESS_LAUNCH
 
 
 class Permit(Struct, frozen=True, kw_only=True):

@@ -13,6 +13,9 @@ HOME_VARIABLE = "MITTELO_SUBPROCESS_HOME"
 SECRETS = ("MITTELO_TOKEN",)
 """What no model needs to see."""
 
+INSIDE = {"TMPDIR": "/tmp", "IS_SANDBOX": "1"}  # noqa: S108 - that of the sandbox
+"""What a sandboxed program is told of where it is; claude refuses to act for root without."""
+
 _HOMES = {
     "XDG_CONFIG_HOME": ".config",
     "XDG_DATA_HOME": ".local/share",
