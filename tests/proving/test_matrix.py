@@ -49,6 +49,25 @@ def test_only_what_is_ready_is_run(machine: Machine) -> None:
     assert names(rows(ready), "PASS") == {"claude_code"}
 
 
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ('policy = "read"', "mine cannot be held to the policy read"),
+        ("enabled = true", "The sandbox needs bubblewrap"),
+    ],
+)
+def test_what_cannot_be_kept_to_its_policy_is_skipped(
+    machine: Machine, settings: str, why: str
+) -> None:
+    (machine.work / ".rally").mkdir()
+    text = f'[sandbox]\n{settings}\n[harness.mine]\ncommand = ["cat"]\n'
+    (machine.work / ".rally/config.toml").write_text(text)
+    done = machine.mittelo("matrix", "--include", "mine", "--include", "echo", "--json")
+    told = {row["backend"]: (row["verdict"], row["reason"]) for row in rows(done)}
+    assert (done.returncode, told["echo"][0], told["mine"][0]) == (0, "PASS", "SKIP")
+    assert why in told["mine"][1]
+
+
 def test_another_version_than_that_of_the_lock_is_no_reason_to_skip(machine: Machine) -> None:
     machine.install_package("claude", "claude", "9.8.7", claude_says("hello"))
     words = ("matrix", "--include", "claude", "--json", "--real-home")

@@ -222,7 +222,9 @@ class Pair:
     def _ready(self, name: str, letter: str) -> str:
         """Return what tasks call a backend; raises where it cannot answer."""
         backend = find_backend(name, self._smoke.configuration, self._smoke.shell_cmd)
-        found = readiness(name, backend, self._home(letter), self._smoke.cwd)
+        found = readiness(
+            name, backend, self._home(letter), self._smoke.cwd, self._smoke.configuration
+        )
         if found.status is Standing.FAIL:
             raise MitteloError(f"The backend {name} is not ready: {' '.join(found.problems)}")
         return backend.names[0]

@@ -7,18 +7,25 @@ from msgspec.structs import replace
 
 from mittelo.answering.backends import Agent, Backend
 from mittelo.answering.preflight import SESSION_VARIABLE, Report, Standing, preflight
-from mittelo.config.load import environment
+from mittelo.answering.preparing import require_kept
+from mittelo.answering.run import bounds_of
+from mittelo.config.load import Configuration, environment
+from mittelo.errors import MitteloError
 from mittelo.harness.scripted import DEFAULT_SCRIPT, Script
 from mittelo.harness.tmux import Tmux
 from mittelo.proving.drift import drift_here
 
 
-def readiness(name: str, backend: Backend, home: str, cwd: Path) -> Report:
+def readiness(
+    name: str, backend: Backend, home: str, cwd: Path, configuration: Configuration
+) -> Report:
     """Return what preflight says, and what is missing for a trial beyond that."""
     report = look(name, backend, home)
-    if report.status is Standing.FAIL or not isinstance(backend, Agent):
+    if report.status is Standing.FAIL:
         return report
-    problems = [*_script(backend, cwd), *_session(backend, report)]
+    problems = [*_policy(backend, cwd, configuration)]
+    if isinstance(backend, Agent):
+        problems += [*_script(backend, cwd), *_session(backend, report)]
     if not problems:
         return report
     warnings = [warning for warning in report.warnings if warning not in problems]
@@ -39,6 +46,14 @@ def look(name: str, backend: Backend, home: str = "", seconds: float = 0.0) -> R
 def unknown(name: str, problem: str) -> Report:
     """Return what there is to say of a name that means no backend."""
     return Report(backend=name, status=Standing.FAIL, problems=[problem], warnings=[], used="")
+
+
+def _policy(backend: Backend, cwd: Path, configuration: Configuration) -> Iterator[str]:
+    """Yield why a run could not be kept to what the configuration lets it do."""
+    try:
+        require_kept(backend, bounds_of(configuration).permit, cwd)
+    except MitteloError as error:
+        yield f"{error.what} {error.todo}"
 
 
 def _script(backend: Agent, cwd: Path) -> Iterator[str]:

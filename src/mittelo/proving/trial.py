@@ -111,7 +111,7 @@ class Trial:
             backend = find_backend(self.name, asked.configuration, asked.shell_cmd)
         except MitteloError as error:
             return None, unknown(self.name, f"{error.what} {error.todo}".strip())
-        return backend, readiness(self.name, backend, self._home, asked.cwd)
+        return backend, readiness(self.name, backend, self._home, asked.cwd, asked.configuration)
 
     def _facts(self, report: Report | None) -> dict[str, object]:
         told = {
