@@ -1,5 +1,6 @@
 """Workers as users start them, at a real hub."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -161,14 +162,22 @@ def test_a_second_interrupt_ends_a_worker_at_once(
     assert is_gone(pid)
 
 
-def test_a_killed_worker_leaves_no_run_behind(
+def test_a_killed_worker_leaves_no_run_behind_and_the_next_one_sweeps_its_folder(
     hub: HubProcess, client: HubClient, tmp_path: Path
 ) -> None:
     task_id = client.enqueue("hi")
-    with worker(hub.port, "--backend", "shell", "--shell-cmd", slow(tmp_path)) as agent:
+    words = ("--backend", "shell", "--shell-cmd", slow(tmp_path))
+    (tmp_path / "temporary").mkdir()
+    env = {"TMPDIR": str(tmp_path / "temporary")}
+    with worker(hub.port, *words, env=env) as agent:
         pid = pid_of(tmp_path, task_id)
         agent.kill()
         wait_until(lambda: is_gone(pid), "the end of the run")
+    (left,) = (tmp_path / "temporary").iterdir()
+    an_hour_ago = left.stat().st_mtime - 3600
+    os.utime(left, (an_hour_ago, an_hour_ago))
+    with worker(hub.port, *words, env=env):
+        wait_until(lambda: not left.exists(), "the sweep")
 
 
 def test_failures_are_told_with_their_kind_and_rested_from(

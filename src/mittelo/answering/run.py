@@ -1,6 +1,5 @@
 """Let a backend answer one prompt: start its program, stay with it, judge what came of it."""
 
-import tempfile
 import threading
 import time
 import uuid
@@ -13,6 +12,7 @@ from typing_extensions import override
 
 from mittelo.answering.backends import Agent, Backend, Echo, Shell
 from mittelo.answering.preparing import Place, Prepared, make_folders, prepare
+from mittelo.answering.scratch import scratch_folder
 from mittelo.answering.texts import Text, fitting, text_of_file
 from mittelo.config.limits import patience, timeouts
 from mittelo.config.load import Configuration
@@ -134,10 +134,8 @@ class Run:
             return Answer(text=f"echo:{self._question.prompt}")
         began = time.monotonic()
         try:
-            with tempfile.TemporaryDirectory(
-                prefix="mittelo-", ignore_cleanup_errors=True
-            ) as scratch:
-                answer = self._answer(Path(scratch))
+            with scratch_folder() as scratch:
+                answer = self._answer(scratch)
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             answer = Answer(reason=f"{where}{error.strerror}", category=Category.HARNESS_LAUNCH)

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from mittelo.answering.backends import Backend
 from mittelo.answering.run import Bounds, Question, Run
+from mittelo.answering.scratch import sweep
 from mittelo.core.requests import Lease
 from mittelo.errors import Interrupted, MitteloError
 from mittelo.hub.client import HubClient
@@ -99,6 +100,7 @@ class Agent:
     def run(self) -> None:
         """Work until told to stop; raises what cannot be mended, and `Interrupted`."""
         earlier = {n: signal.signal(n, self._hear) for n in (signal.SIGTERM, signal.SIGINT)}
+        sweep()
         try:
             if self._orders.leashed:
                 threading.Thread(target=self._feel_leash, daemon=True).start()
