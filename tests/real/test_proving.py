@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from clis import RealCli
+from clis import Claude, RealCli
 from standins import MITTELO
 
 from mittelo.config.paths import cli_locks
@@ -47,7 +47,9 @@ def test_the_doctor_finds_nothing_wrong(cli: RealCli, backend: str, tmp_path: Pa
     assert (one["ok"], one["missing_flags"], one["drift"]) == (True, [], False), one
 
 
+@pytest.mark.parametrize("cli", [Claude], indirect=True, ids=["claude"])
 def test_a_system_test_passes(cli: RealCli, backend: str, tmp_path: Path) -> None:
+    """The matrix gives one to each of the others."""
     told = ["--backend", backend, "--prompt", "PLAIN-PROBE hello", "--real-home", "--json"]
     done = mittelo(cli, tmp_path, "system-test", *told)
     result = json.loads(done.stdout)
