@@ -47,6 +47,12 @@ GROUP = 1024
 LONGEST_SLEEP = 1.0
 """The clock may be set; what is due is found after so many seconds all the same."""
 
+GRACE_SECONDS = 30.0
+"""A lease that nobody could renew lives on for so long at most: after a restart, or a sleep."""
+
+AWAY_SECONDS = 2.0
+"""A hub that did not look at the clock for so long was stopped or slept, or the clock was set."""
+
 RETRY_SECONDS = 1.0
 """The pause before what is due is tried again after a write that failed as a whole."""
 
@@ -90,7 +96,8 @@ class Engine:
         self._replies: list[Reply] = []
         self._called = self._writing = self._closed = False
         self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_at = self._rest_until = 0.0
+        self._alarm_at = self._rest_until = self._away = 0.0
+        self._looked = clock()
         self._may_block = getattr(store, "BLOCKS_BRIEFLY", False)
         self._quick = True
         self._least_wait, self._looked_at = math.inf, 0
@@ -200,7 +207,7 @@ class Engine:
         self._called = False
         if self._writing or self._closed:
             return
-        now = self._clock()
+        now = self._look()
         if not self._calls and not self._is_due(now):
             self._set_alarm()
             return
@@ -212,6 +219,14 @@ class Engine:
         else:
             write = self._loop.run_in_executor(self._thread, self._write, calls, now)
             write.add_done_callback(lambda done: self._written(replies, done.result()))
+
+    def _look(self) -> float:
+        """Return the time, and note how long nobody could renew a lease."""
+        now = self._clock()
+        if now - self._looked > AWAY_SECONDS:
+            self._away = min(now - self._looked, GRACE_SECONDS)
+        self._looked = now
+        return now
 
     def _is_due(self, now: float) -> bool:
         due = self._store.next_due()
@@ -236,6 +251,9 @@ class Engine:
         """Change the store: on the event loop or on the writer's thread."""
         began, worked = time.perf_counter(), time.thread_time()
         try:
+            if self._away:
+                self._store.recover(now, self._away)
+                self._away = 0.0
             outcome = self._store.apply(calls, now)
         except StoreError as error:
             outcome = self._failed(calls, error)

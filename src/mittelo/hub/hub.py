@@ -24,9 +24,6 @@ from mittelo.log import warn
 from mittelo.version import version
 
 PROTOCOL = 2
-GRACE_SECONDS = 30.0
-"""A lease from before a restart lives so long at least, or as long as the hub gives by default."""
-
 PURGE_EVERY_SECONDS = 60.0
 
 

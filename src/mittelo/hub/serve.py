@@ -15,7 +15,8 @@ from msgspec import Struct
 
 from mittelo.errors import Interrupted, UsageError
 from mittelo.hub.auth import Tokens, require_token
-from mittelo.hub.hub import GRACE_SECONDS, Hub
+from mittelo.hub.engine import GRACE_SECONDS
+from mittelo.hub.hub import Hub
 from mittelo.hub.sqlite.store import SqliteStore
 from mittelo.hub.store import Store, StoreError
 from mittelo.hub.tcp import Door, bind, server_tls

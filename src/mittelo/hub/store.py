@@ -103,7 +103,7 @@ class Store(Protocol):
         ...
 
     def recover(self, now: float, grace: float) -> None:
-        """Let leases from before a restart live on for so many seconds."""
+        """Let leases that nobody could renew live on for so many seconds at least."""
         ...
 
     def clock(self) -> float:

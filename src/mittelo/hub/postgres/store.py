@@ -250,9 +250,9 @@ class PostgresStore:
         return self._due
 
     def recover(self, now: float, grace: float) -> None:
-        """Let leases from before a restart live on for so many seconds; of the database, too."""
+        """Let leases live on for so many seconds, after restarts of the database, too."""
         with self._writing:
-            self._grace = grace
+            self._grace = max(self._grace, grace)
             self._prolong = grace > 0
             self._transact([], now)
 

@@ -95,7 +95,7 @@ class SqliteStore:
         return self._books.next_due
 
     def recover(self, now: float, grace: float) -> None:
-        """Let leases from before a restart live on for so many seconds."""
+        """Let leases that nobody could renew live on for so many seconds at least."""
         with self._writing, in_words(self.path):
             self._transact(lambda ledger: ledger.prolong(grace), now)
 
