@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from support import wait_until
 
 from mittelo.agents.tmux import new_lines, without_echo
 
@@ -32,10 +33,10 @@ needs_tmux = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not in
 class Server:
     """A server of tmux of our own."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, shell: str = "/bin/sh") -> None:
         unwanted = ("TMUX", "TMUX_PANE")
         kept = {name: value for name, value in os.environ.items() if name not in unwanted}
-        self._env = kept | {"TMUX_TMPDIR": str(home), "SHELL": "/bin/sh", "PS1": "$ "}
+        self._env = kept | {"TMUX_TMPDIR": str(home), "SHELL": shell, "PS1": "$ "}
 
     def run(self, *words: str) -> str:
         done = subprocess.run(
@@ -76,7 +77,19 @@ def somebody(server: Server, tmp_path: Path) -> Server:
     script.write_text(SOMEBODY)
     size = ("-x", "80", "-y", "20")
     server.run("new-session", "-d", "-s", "desk", *size, f"sh {shlex.quote(str(script))}")
+    wait_until(lambda: ">" in server.run("capture-pane", "-p", "-t", "desk"), "somebody's sign")
     return server
+
+
+@pytest.fixture
+def slow_shell(tmp_path: Path) -> Iterator[Server]:
+    """A server whose shell takes a while to ask for something."""
+    shell = tmp_path / "shell"
+    shell.write_text("#!/bin/sh\nsleep 0.8\nexec /bin/sh\n")
+    shell.chmod(0o755)
+    made = Server(tmp_path, str(shell))
+    yield made
+    made.run("kill-server")
 
 
 @needs_tmux
@@ -99,7 +112,10 @@ def test_keys_in_a_prompt_are_not_pressed(somebody: Server) -> None:
 
 @needs_tmux
 def test_an_answer_is_waited_for_until_it_is_quiet(somebody: Server) -> None:
-    assert somebody.ask("slow", "--session=desk").stdout == "part 1\npart 2\npart 3\npart 4\n"
+    assert (
+        somebody.ask("slow", "--session=desk", "--quiet=2").stdout
+        == "part 1\npart 2\npart 3\npart 4\n"
+    )
 
 
 @needs_tmux
@@ -117,10 +133,10 @@ def test_a_marker_ends_the_answer_however_long_it_is_quiet(somebody: Server) -> 
 
 @needs_tmux
 @pytest.mark.parametrize(
-    ("prompt", "why"), [("mute", "no answer after 2 s"), ("endless", "still goes on after 2 s")]
+    ("prompt", "why"), [("mute", "no answer after 5 s"), ("endless", "still goes on after 5 s")]
 )
 def test_the_wait_has_an_end(somebody: Server, prompt: str, why: str) -> None:
-    done = somebody.ask(prompt, "--session=desk", "--wait=2")
+    done = somebody.ask(prompt, "--session=desk", "--wait=5")
     assert (done.returncode, done.stdout) == (1, "")
     assert why in done.stderr
 
@@ -139,6 +155,11 @@ def test_a_session_that_is_missing_is_made(server: Server) -> None:
     for _ in range(2):
         assert server.ask("echo $((40 + 2))").stdout == "42\n"
     assert server.run("list-sessions", "-F", "#{session_name}").split() == ["mittelo_default"]
+
+
+@needs_tmux
+def test_a_shell_that_is_slow_to_start_is_waited_for(slow_shell: Server) -> None:
+    assert slow_shell.ask("echo $((40 + 2))").stdout == "42\n"
 
 
 @needs_tmux

@@ -40,7 +40,8 @@ class Pane:
 
     def __init__(self, session: str) -> None:
         self.session = session.replace(".", "_").replace(":", "_")
-        if not self._is_there():
+        self.is_new = not self._is_there()
+        if self.is_new:
             made = tmux("new-session", "-d", "-s", self.session, "-x", "200", "-y", "50")
             if made.returncode and not self._is_there():
                 raise NoAnswerError(f"tmux: {made.stderr.strip()}")
@@ -109,10 +110,15 @@ def ask(pane: Pane, prompt: str, options: argparse.Namespace, deadline: float) -
 
 
 def settled(pane: Pane) -> list[str]:
-    """Return what it shows once that does not change, or after a while."""
+    """Return what it shows once that does not change, or after a while.
+
+    A new one shows nothing until its shell has started.
+    """
     deadline = time.monotonic() + MOST_SETTLE_SECONDS
     shown, changed = pane.lines(), time.monotonic()
-    while (now := time.monotonic()) < min(deadline, changed + SETTLE_SECONDS):
+    while (now := time.monotonic()) < deadline:
+        if now - changed >= SETTLE_SECONDS and (any(shown) or not pane.is_new):
+            break
         time.sleep(LOOK_SECONDS)
         if (lines := pane.lines()) != shown:
             shown, changed = lines, now
