@@ -217,6 +217,8 @@ class Agent:
             except MitteloError as error:
                 if self._orders.once or not is_passing(error):
                     raise
+                if self._stopping.is_set() or self._resting.seconds:
+                    continue  # we hung up ourselves
                 self._contact.note(away=True)
                 self._stopping.wait(pause.take())
                 continue
