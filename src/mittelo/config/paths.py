@@ -107,8 +107,8 @@ class DataPaths(Struct, frozen=True):
 
     @property
     def tools(self) -> Path:
-        """Return the folder that agents find `rally` and `laps` in."""
-        return self.base / "bin"
+        """Return the folder in which this workspace's agents find `rally` and `laps`."""
+        return self.base / "bin" / self.key
 
     @property
     def permit(self) -> Path:
@@ -119,6 +119,15 @@ class DataPaths(Struct, frozen=True):
     def home(self) -> Path:
         """Return the home of this workspace's sandboxed agents."""
         return self.base / "homes" / self.key
+
+    @property
+    def folders(self) -> tuple[Path, Path, Path]:
+        """Return the folders that a relay of this workspace needs."""
+        return self.tries, self.relays, self.tools
+
+    def holds(self, path: Path) -> bool:
+        """Tell whether a path lies in one of the folders."""
+        return any(path.is_relative_to(folder) for folder in self.folders)
 
     def last_transcript(self) -> int:
         """Return the highest number that a transcript has, 0 without any.

@@ -35,7 +35,7 @@ def recover(workspace: Workspace, configuration: Configuration, data: DataPaths)
     if all(made.id != state.active_try_id for made in workspace.tries.read()):
         reading = _reread(state, configuration, data)
         until = max(seen_alive, _last_sign_of_life(data, state)) + SETTLE_SECONDS
-        work = Work(workspace)
+        work = Work(workspace, data)
         result = work.adopt(state.run_id, state.active_head, until)
         made = _record(workspace, configuration, data, state, reading, result)
         if handoff := _handoff(workspace, state):

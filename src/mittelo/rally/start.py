@@ -1,9 +1,7 @@
 """Start a relay, or go on with an unfinished one."""
 
-import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,6 +20,7 @@ from mittelo.core.relays import End, Ending, Relay
 from mittelo.core.resuming import resume
 from mittelo.errors import MitteloError, UsageError
 from mittelo.log import warn
+from mittelo.rally.datafolders import make_folders
 from mittelo.rally.desk import Desk, find_desk, session_name
 from mittelo.rally.hooks import install_hooks
 from mittelo.rally.keyboard import Keyboard
@@ -54,7 +53,7 @@ from mittelo.rally.roster import (
 from mittelo.rally.runner import Runner
 from mittelo.rally.setup import ignore_state
 from mittelo.rally.standing import call_everybody_back
-from mittelo.rally.trying import Ground, install_tools
+from mittelo.rally.trying import Ground
 from mittelo.rally.unfinished import resumable, unfinished
 from mittelo.rally.view import View, counted
 from mittelo.repo.work import Work
@@ -114,7 +113,7 @@ def start_relay(workspace: Workspace, wish: Wish, asker: Asker, console: Console
     if wish.agents:
         lane_of(stored_mix(wish.agents, configuration), configuration, Wanted(wish.role))
     data = data_paths(workspace.root, configuration.settings.data_dir)
-    _make_folders(workspace, data)
+    make_folders(workspace.root, data)
     with workspace.relay_lock():
         for journal in workspace.journals:
             journal.mend()
@@ -199,7 +198,7 @@ def _run(world: World, state: Relay, tries: list[TryRecord], console: Console) -
             configuration=world.configuration,
             data=world.data,
             relay=relay,
-            work=Work(workspace),
+            work=Work(workspace, world.data),
             log=log,
             view=view,
             orders=orders,
@@ -277,28 +276,6 @@ def _tell_of_permit(view: View, permit: Permit) -> None:
         view.say(f"  policy {permit.policy}, in a sandbox", "dim")
     elif permit.asked:
         view.say(f"  policy {permit.policy}", "dim")
-
-
-def _make_folders(workspace: Workspace, data: DataPaths) -> None:
-    try:
-        for folder in (data.tries, data.relays):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        install_tools(data)
-        if data.base.is_relative_to(workspace.root):
-            for folder in (data.tries.parent, data.relays.parent, data.tools):
-                (folder / ".gitignore").write_text("*\n")
-        writable = os.access(data.tries, os.W_OK)
-    except OSError as error:
-        raise _unwritable(data.base, error.strerror or "") from error
-    if not writable:
-        raise _unwritable(data.base, "Permission denied")
-
-
-def _unwritable(base: Path, why: str) -> UsageError:
-    return UsageError(
-        f"The data directory {base} cannot be written: {why}.",
-        "Make it writable, or set data_dir in .rally/config.toml.",
-    )
 
 
 def _choose(

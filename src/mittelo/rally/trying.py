@@ -1,8 +1,6 @@
 """Carry out one try: place the prompt, start the agent, stay with it, judge it."""
 
-import os
 import shutil
-import sysconfig
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +27,7 @@ from mittelo.proc.ownlog import logged_errors
 from mittelo.proc.placing import placed
 from mittelo.proc.supervise import Supervised, Supervisor, Watched
 from mittelo.rally.assignment import Assignment
+from mittelo.rally.datafolders import heal_folders
 from mittelo.rally.desk import Desk
 from mittelo.rally.notifying import Notifier
 from mittelo.rally.orders import Orders
@@ -43,8 +42,6 @@ from mittelo.sandbox.bubblewrap import walled
 from mittelo.sandbox.enclosing import furnish, walls_of
 from mittelo.sandbox.permits import Permit
 from mittelo.sandbox.surroundings import make_home
-
-TOOLS = ("rally", "laps")
 
 
 class Ground(Struct, frozen=True):
@@ -230,6 +227,7 @@ def _supervise(
     limits = Limits(try_seconds=seconds, timeout=timeout, patience=patience(asked))
     budget = retry_budget(asked)
     try:
+        heal_folders(ground.workspace.root, ground.data)
         scratch.mkdir(parents=True, exist_ok=True)
         launch = _launch(ground, harness, command, env, try_id)
         supervisor = Supervisor(
@@ -398,20 +396,3 @@ def _keep_log(log: str, data: DataPaths, try_id: int) -> None:
 
 def _kept_log(data: DataPaths, try_id: int) -> Path:
     return data.tries / f"try-{try_id}.agent.log"
-
-
-def install_tools(data: DataPaths) -> None:
-    """Put links to our own commands into a folder for the agents' PATH.
-
-    The folder of our scripts itself may hold a Python, which would hide the agent's own.
-    """
-    data.tools.mkdir(parents=True, exist_ok=True)
-    for name in TOOLS:
-        script = Path(sysconfig.get_path("scripts")) / name
-        found = str(script) if script.exists() else shutil.which(name)
-        link = data.tools / name
-        if not found or (link.is_symlink() and link.readlink() == Path(found)):
-            continue
-        fresh = data.tools / f".{name}.{os.getpid()}"
-        fresh.symlink_to(found)
-        fresh.replace(link)

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field
 
+from mittelo.config.paths import DataPaths
 from mittelo.core.records import CommitRecord
 from mittelo.files import write_whole
 from mittelo.repo.changes import Change, is_ours, shown
@@ -57,10 +58,14 @@ class Result(Struct, frozen=True):
 
 
 class Work:
-    """The changes that the current run makes in a workspace; without git, none are known."""
+    """The changes that the current run makes in a workspace; without git, none are known.
 
-    def __init__(self, workspace: Workspace) -> None:
+    What lies in the data directory is none of them, wherever that is.
+    """
+
+    def __init__(self, workspace: Workspace, data: DataPaths) -> None:
         self._workspace = workspace
+        self._data = data
         self._git = workspace.repository
         self._baseline: Baseline | None = None
         self._before = ""
@@ -255,7 +260,12 @@ class Work:
         }
 
     def _changes(self) -> dict[str, Change]:
-        return self._git.changes() if self._git else {}
+        if not self._git:
+            return {}
+        found = self._git.changes()
+        if not self._data.base.is_relative_to(self._git.root):
+            return found
+        return {p: c for p, c in found.items() if not self._data.holds(self._git.root / p)}
 
     def _settle(self, *, committed: bool) -> None:
         self._committed = self._committed or committed
