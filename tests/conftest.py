@@ -6,8 +6,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sandboxing import require
 from support import Place
+
+# no verdict may hang on how busy the machine is, or on chance
+settings.register_profile(
+    "sober", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("sober")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # started in the background of a shell: what we start would never hear an interrupt

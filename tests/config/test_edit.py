@@ -586,7 +586,8 @@ changes = st.sampled_from(
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=50,
 )
 @given(tables, st.lists(changes, min_size=1, max_size=3))
 def test_any_file_holds_just_the_changes_more_and_after_removals_less(

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.harness.recorded import KNOWN, recordings
 from tests.harness.samples import each_harness
@@ -15,7 +15,6 @@ from tests.harness.samples import each_harness
 from mittelo.core.signs import Ended, Reading, Said, Sign
 from mittelo.harness.base import Harness, Stream
 
-EXAMPLES = settings(deadline=None, derandomize=True, max_examples=100)
 CLIS = [
     KNOWN[name]
     for name in ("claude", "codex", "copilot", "gemini", "kimi", "opencode", "pi", "qwen")
@@ -104,7 +103,6 @@ def mutated_lines(draw: st.DrawFn) -> bytes:
 
 
 @each_harness
-@EXAMPLES
 @given(line=st.binary(), stream=any_stream)
 def test_any_bytes_can_be_a_line(harness: Harness, line: bytes, stream: Stream) -> None:
     hear(harness, line, stream)
@@ -120,7 +118,6 @@ def test_any_value_can_stand_in_any_place_of_an_event(name: str) -> None:
 
 
 @each_harness
-@EXAMPLES
 @given(line=mutated_lines(), stream=any_stream)
 def test_any_values_can_stand_in_several_places_of_an_event(
     harness: Harness, line: bytes, stream: Stream
@@ -129,7 +126,6 @@ def test_any_values_can_stand_in_several_places_of_an_event(
 
 
 @each_harness
-@EXAMPLES
 @given(event=st.sampled_from(ALL_EVENTS), cut=st.integers(0, 4000), stream=any_stream)
 def test_a_line_can_be_torn_anywhere(
     harness: Harness, event: Any, cut: int, stream: Stream

@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mittelo.core.signs import Reading, Said
@@ -111,7 +111,6 @@ def test_what_shows_nothing_says_nothing(raw: bytes) -> None:
     assert answer(raw + b"\n") == ""
 
 
-@settings(deadline=None, derandomize=True)
 @given(out=st.binary(), err=st.binary())
 def test_binary_noise_becomes_text_that_can_be_printed(out: bytes, err: bytes) -> None:
     shown = answer(out, err)

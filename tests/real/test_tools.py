@@ -439,7 +439,7 @@ def test_an_agent_finds_our_commands_and_tells_of_its_progress(cli: RealCli, ral
     assert ended.code == 0, ended
     found = [Path(line) for line in (rally.repository / "found.txt").read_text().splitlines()]
     assert [path.name for path in found] == ["rally", "laps"]
-    assert {path.parent for path in found} == {cli.home / ".local/share/rally/bin"}
+    assert {path.parent.parent for path in found} == {cli.home / ".local/share/rally/bin"}
     (digest,) = rally.digests
     assert (digest.run_id, digest.summary) == ("relay-1-run-1", "told from inside")
     assert digest.followups == ["go on outside"]
