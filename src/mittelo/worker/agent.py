@@ -24,6 +24,7 @@ from mittelo.errors import Interrupted, MitteloError
 from mittelo.hub.client import HubClient
 from mittelo.worker.contact import Address, Contact, Line, Pause, is_passing
 from mittelo.worker.delivering import Courier
+from mittelo.worker.due import LONGEST_WAIT
 from mittelo.worker.outbox import Outbox
 from mittelo.worker.renewing import Held, Renewer
 from mittelo.worker.reporting import ack_of, story_of
@@ -209,7 +210,7 @@ class Agent:
     def _take(self, slot: _Slot) -> list[Held]:
         """Lease tasks, once there are any and there is no rest to be kept."""
         pause = Pause()
-        while not self._stopping.wait(self._resting.seconds):
+        while not self._stopping.wait(min(self._resting.seconds, LONGEST_WAIT)):
             if self._resting.seconds:
                 continue
             try:

@@ -2,14 +2,14 @@
 
 import math
 import threading
-import time
 from collections.abc import Callable
 
 from mittelo.answering.run import Run
 from mittelo.core.requests import Code, Task
 from mittelo.errors import MitteloError
 from mittelo.hub.client import HubAwayError, HubError, LeaseLostError
-from mittelo.worker.contact import Address, Contact, Line, Pause, is_passing
+from mittelo.worker.contact import LONGEST_PAUSE, Address, Contact, Line, Pause, is_passing
+from mittelo.worker.due import LONGEST_WAIT, Due
 
 TIMES = 4
 SHORTEST = 0.02
@@ -29,8 +29,8 @@ class Held:
         self.lost = False
         self.cancelled = False
         self.seconds = _lease_seconds(task)
-        self.due = time.monotonic() + self.seconds / TIMES
-        self.pause = Pause(self.seconds / RETRIES)
+        self.due = Due(self.seconds / TIMES)
+        self.pause = _pause(self.seconds)
         self._run: Run | None = None
         self._lock = threading.Lock()
 
@@ -90,7 +90,7 @@ class Renewer:
         held = Held(task)
         with self._changed:
             self._held[id(held)] = held
-            if held.due < self._wakes:
+            if held.due.steady < self._wakes:
                 self._changed.notify()
         return held
 
@@ -123,12 +123,11 @@ class Renewer:
         """Return what is due, once something is; None in the end."""
         with self._changed:
             while not self._closed:
-                first = min(self._held.values(), key=lambda held: held.due, default=None)
-                patience = first.due - time.monotonic() if first else math.inf
-                if first and patience <= 0:
+                first = min(self._held.values(), key=lambda held: held.due.left, default=None)
+                if first and not first.due.left:
                     return first
-                self._wakes = first.due if first else math.inf
-                self._changed.wait(None if patience == math.inf else patience)
+                self._wakes = first.due.steady if first else math.inf
+                self._changed.wait(min(first.due.left, LONGEST_WAIT) if first else None)
         return None
 
     def _renew(self, held: Held) -> None:
@@ -141,14 +140,14 @@ class Renewer:
                 return self._forget(held)
             if not is_passing(error):
                 raise
-            held.due = time.monotonic() + held.pause.take()
+            held.due = Due(held.pause.take())
         except HubAwayError:
             self._contact.note(away=True)
-            held.due = time.monotonic() + held.pause.take()
+            held.due = Due(held.pause.take())
         else:
             self._contact.note(away=False)
-            held.pause = Pause(held.seconds / RETRIES)
-            held.due = time.monotonic() + held.seconds / TIMES
+            held.pause = _pause(held.seconds)
+            held.due = Due(held.seconds / TIMES)
             if told.cancel_requested:
                 held.end(cancelled=True)
         return None
@@ -156,6 +155,10 @@ class Renewer:
     def _forget(self, held: Held) -> None:
         self.release(held)
         held.end(lost=True)
+
+
+def _pause(seconds: float) -> Pause:
+    return Pause(min(seconds / RETRIES, LONGEST_PAUSE))
 
 
 def _lease_seconds(task: Task) -> float:
