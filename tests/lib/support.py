@@ -13,6 +13,7 @@ import msgspec
 import psutil
 
 from mittelo.core.records import RelayRecord, TryRecord
+from mittelo.proc.keeper import MARKER
 
 T = TypeVar("T")
 RALLY = str(Path(sys.executable).with_name("rally"))
@@ -143,12 +144,12 @@ def wait_until(
         time.sleep(0.02)
 
 
-def marked(fragment: str) -> list[psutil.Process]:
+def marked(fragment: str, variable: str = MARKER) -> list[psutil.Process]:
     """Return living processes whose try's mark contains this."""
     found = []
     for process in psutil.process_iter():
         try:
-            mark = process.environ().get("MITTELO_TRY", "")
+            mark = process.environ().get(variable, "")
             if fragment in mark and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except (psutil.Error, OSError):

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -25,10 +25,12 @@ def living(kind: str, folder: Path) -> Iterator[Vitals]:
         argv = [sys.executable, "-I", "-S", str(AGENT), kind, str(folder), *map(str, ports)]
         agent = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
         try:
+            wait_until((folder / f"ready-{agent.pid}").exists, "its start")
             yield Vitals(agent.pid)
         finally:
             for process in psutil.Process(agent.pid).children(recursive=True):
-                process.kill()
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
             agent.kill()
             agent.wait()
 
@@ -47,19 +49,19 @@ def rate(vitals: Vitals, of: Callable[[Sample], float | None]) -> float:
 @pytest.mark.parametrize("kind", ["cpu", "child", "many"])
 def test_work_of_children_is_seen_even_of_short_lived_ones(kind: str, tmp_path: Path) -> None:
     with living(kind, tmp_path) as vitals:
-        assert rate(vitals, lambda s: s.cpu_s) > CPU_RATE
+        wait_until(lambda: rate(vitals, lambda s: s.cpu_s) > CPU_RATE, "its work")
 
 
 @pytest.mark.parametrize("kind", ["write", "read"])
 def test_bytes_that_are_read_and_written_are_seen(kind: str, tmp_path: Path) -> None:
     with living(kind, tmp_path) as vitals:
-        assert rate(vitals, lambda s: s.syscall_bytes) > BYTE_RATE
+        wait_until(lambda: rate(vitals, lambda s: s.syscall_bytes) > BYTE_RATE, "its work")
 
 
 @pytest.mark.parametrize("kind", ["download", "download6", "child-alone"])
 def test_a_slow_download_is_seen_though_no_process_counts_it(kind: str, tmp_path: Path) -> None:
     with living(kind, tmp_path) as vitals:
-        assert rate(vitals, lambda s: s.received) > FLOW_RATE
+        wait_until(lambda: rate(vitals, lambda s: s.received) > FLOW_RATE, "its work")
         assert vitals.sample().connections == 1
 
 
@@ -76,11 +78,12 @@ def test_an_idle_connection_of_any_family_is_seen(
 def test_a_connection_within_the_tree_leads_nowhere(tmp_path: Path) -> None:
     with living("self", tmp_path) as vitals:
 
-        def ends() -> int:
-            children = vitals.root.children()
-            return sum(len(child.net_connections()) for child in children)
+        def joined() -> bool:
+            tree = [vitals.root, *vitals.root.children()]
+            ends = [[end.status for end in process.net_connections()] for process in tree]
+            return [held.count(psutil.CONN_ESTABLISHED) for held in ends] == [1, 1]
 
-        wait_until(ends, "a connection of the child")
+        wait_until(joined, "a connection between the two")
         assert vitals.sample().connections == 0
 
 

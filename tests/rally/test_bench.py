@@ -133,7 +133,7 @@ def test_a_wait_for_the_bench_can_be_stopped_and_resumed(place: Place) -> None:
     relay = place.begin("start", "-i", "1", "-a", "a", "x")
     wait_until(lambda: "all agents paused, waiting" in place.relay_log(), "the wait")
     relay.send_signal(signal.SIGINT)
-    assert relay.wait(5) == 130
+    assert relay.wait(20) == 130
     assert not place.relays()[0].ended_at
     place.rally("unbench", "a")
     assert place.rally("start", "--resume").code == 0

@@ -69,16 +69,19 @@ def test_a_weaker_order_does_not_take_a_stop_back() -> None:
     assert (orders.stop, orders.paused, orders.take_skip()) == (Stop.QUIT_NOW, False, False)
 
 
-def test_a_stop_or_a_pause_that_came_just_before_is_passed_on_and_a_skip_is_not() -> None:
-    for order, told in ((Order.STOP, [Stop.GRACEFUL_STOP]), (Order.PAUSE, [Stop.PAUSE])):
-        orders, inbox = Orders(), queue.SimpleQueue[Event]()
-        orders.obey(order)
-        with orders.passed_to(inbox):
-            assert drained(inbox) == told
-    orders = Orders()
-    orders.obey(Order.SKIP)
+@pytest.mark.parametrize(
+    ("order", "told"),
+    [
+        (Order.STOP, Stop.GRACEFUL_STOP),
+        (Order.PAUSE, Stop.PAUSE),
+        (Order.SKIP, Stop.SKIP),
+    ],
+)
+def test_what_came_just_before_a_try_is_passed_on(order: Order, told: Stop) -> None:
+    orders, inbox = Orders(), queue.SimpleQueue[Event]()
+    orders.obey(order)
     with orders.passed_to(inbox):
-        assert drained(inbox) == []
+        assert drained(inbox) == [told]
     assert not orders.take_skip()
 
 

@@ -5,9 +5,10 @@ import signal
 import subprocess
 
 import msgspec
-import psutil
 import pytest
 from support import RALLY, Place, marked, wait_until
+
+from mittelo.proc.keeper import KEEPER_MARKER
 
 LONG = '{say="working"}, {write="half.txt", text="half"}, {write="ready"}, {sleep=300}'
 FINISH = '{recall="codeword [A-Z]+"}, {write="whole.txt", text="whole"}'
@@ -15,17 +16,11 @@ FINISH = '{recall="codeword [A-Z]+"}, {write="whole.txt", text="whole"}'
 
 def stop(place: Place, number: signal.Signals) -> int:
     """Start a relay, stop it in mid try, and return its exit code."""
-    relay = begin(place)
-    relay.send_signal(number)
-    return relay.wait(20)
-
-
-def begin(place: Place) -> subprocess.Popen[bytes]:
-    """Start a relay, and return it when its agent is in mid work."""
     place.script(LONG, FINISH)
     relay = place.begin("start", "-i", "1", "-a", "script", "codeword ZEBRA")
     wait_until(lambda: at_work(place), "the agent's work")
-    return relay
+    relay.send_signal(number)
+    return relay.wait(20)
 
 
 def at_work(place: Place) -> bool:
@@ -36,8 +31,17 @@ def at_work(place: Place) -> bool:
 
 def left(place: Place) -> list[int]:
     """Return what still carries the mark of a try of this workspace."""
-    key = next((place.home / "data/rally/tries").iterdir()).name
-    return [process.pid for process in marked(key)]
+    return [process.pid for process in marked(key_of(place))]
+
+
+def keepers(place: Place) -> list[int]:
+    """Return the keepers of the tries of this workspace."""
+    return [process.pid for process in marked(key_of(place), KEEPER_MARKER)]
+
+
+def key_of(place: Place) -> str:
+    """Return what the marks of this workspace begin with."""
+    return next((place.home / "data/rally/tries").iterdir()).name
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -162,7 +166,7 @@ def test_two_interrupts_end_a_stubborn_agent_at_once(place: Place) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         relay.wait(0.5)
     relay.send_signal(signal.SIGINT)
-    assert relay.wait(4) == 130
+    assert relay.wait(20) == 130
     assert place.tries()[0].outcome == "cancelled"
 
 
@@ -171,7 +175,7 @@ def test_an_interrupt_while_waiting_ends_the_wait(place: Place) -> None:
     relay = place.begin("start", "-i", "1", "-a", "bad", "x")
     wait_until(lambda: "waiting" in place.relay_log(), "a wait")
     relay.send_signal(signal.SIGINT)
-    assert relay.wait(4) == 130
+    assert relay.wait(20) == 130
     assert not place.relays()[0].ended_at
 
 
@@ -196,11 +200,8 @@ def test_a_terminal_that_goes_away_does_not_hide_the_stop(place: Place) -> None:
 
 
 def test_what_the_user_changed_after_a_kill_is_not_committed(place: Place) -> None:
-    relay = begin(place)
-    keepers = psutil.Process(relay.pid).children()
-    relay.kill()
-    relay.wait(20)
-    assert psutil.wait_procs(keepers, 20)[1] == []  # the last of them marks the log's time
+    stop(place, signal.SIGKILL)
+    wait_until(lambda: not keepers(place), "the end of the keeper, who marks the log's time")
     log = next((place.home / "data/rally/tries").glob("*/try-1.log"))
     an_hour_ago = log.stat().st_mtime - 3600
     os.utime(log, (an_hour_ago, an_hour_ago))

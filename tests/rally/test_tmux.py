@@ -41,6 +41,11 @@ class Tmux:
         wait_until(lambda: words in self.shown, f"{words!r} in the window")
 
     @property
+    def program(self) -> str:
+        """Return what is in the foreground of the window."""
+        return self.run("display-message", "-p", "#{pane_current_command}").strip()
+
+    @property
     def shown(self) -> str:
         return self.run("capture-pane", "-p", "-S", "-")
 
@@ -75,6 +80,7 @@ def test_ctrl_c_leaves_a_terminal_that_can_be_used(place: Place, tmux: Tmux) -> 
     tmux.sees("press Ctrl+C again")
     tmux.type("C-c")
     tmux.sees("Relay stopped")
+    wait_until(lambda: tmux.program == "sh", "the shell's return")
     tmux.type("echo code $?; stty -a", "Enter")
     tmux.sees("code 130")
     tmux.sees(" icanon")

@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from mittelo.core.tries import Event, Exited, Lost, NotStarted
+from mittelo.proc.keeper import KEEPER_MARKER, MARKER
 
 LAST_WORDS_SECONDS = 10.0
 
@@ -55,6 +56,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            env=os.environ | {KEEPER_MARKER: launch.env.get(MARKER, "")},
         )
         # the standard library's JSON, as an environment may hold bytes that are not UTF-8
         self._order(json.dumps(asdict(launch)).encode())

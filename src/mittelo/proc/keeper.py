@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import queue
+import select
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     import psutil
 
 MARKER = "MITTELO_TRY"
+KEEPER_MARKER = "MITTELO_KEEPER"
+"""The same for the keeper itself, in its own environment: its agent does not get it."""
+
 DRAIN_SECONDS = 5.0
 SETTLE_SECONDS = 0.05
 GRACE_SECONDS = 1.5
@@ -142,6 +146,13 @@ def _is_alive(process: "psutil.Process") -> bool:
         return False
 
 
+def is_alone() -> bool:
+    """Tell whether who gave the order is gone: nobody would hear what becomes of the agent."""
+    looking = select.poll()
+    looking.register(sys.stdin, 0)
+    return bool(looking.poll(0))
+
+
 def report(**fact: object) -> None:
     """Tell one fact; nobody may be there to hear it any more."""
     with contextlib.suppress(BrokenPipeError):
@@ -219,6 +230,8 @@ def main() -> None:
         signal.signal(number, lambda *_: None)
     signal.signal(signal.SIGTERM, lambda *_: inbox.put(("gone", 0)))
     order = json.loads(sys.stdin.buffer.readline())
+    if is_alone():
+        return
     adopt_orphans()
     try:
         agent = start(order)

@@ -84,6 +84,8 @@ def explain(workspace: Workspace, configuration: Configuration, number: int) -> 
 
 def _find(workspace: Workspace, tries: Sequence[TryRecord], number: int) -> TryRecord:
     running = workspace.run_state().active_try_id if workspace.holder() else 0
+    if any(made.id == running for made in tries):
+        running = 0  # it is on record, and will be forgotten in a moment
     if running and (number == running or not (number or tries)):
         raise MitteloError(
             f"Try {running} still runs: there is no verdict yet.", "See it with: rally tail"

@@ -96,13 +96,12 @@ class Orders:
 
     @contextmanager
     def passed_to(self, inbox: queue.SimpleQueue[Event]) -> Iterator[None]:
-        """Pass orders on to a try, those to stop or to pause too that came just before.
-
-        A skip that came before was meant for what went on then.
-        """
-        self._to, self._told, self._skip = inbox, None, False
+        """Pass orders on to a try, those too that came just before."""
+        self._to, self._told = inbox, None
         if before := self.stop or (Stop.PAUSE if self.paused else None):
             self._tell(before)
+        elif self.take_skip():
+            self._tell(Stop.SKIP)
         try:
             yield
         finally:

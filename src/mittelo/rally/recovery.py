@@ -12,7 +12,7 @@ from mittelo.core.signs import Reading
 from mittelo.harness.base import Job, Stream
 from mittelo.proc.listening import Listener
 from mittelo.proc.ownlog import find_log
-from mittelo.proc.survey import end_marked
+from mittelo.proc.survey import end_marked, wait_for_keeper
 from mittelo.rally.permitting import environment_for, permit_for
 from mittelo.rally.progress import SUMMARY_BUDGET
 from mittelo.rally.trying import mark_of
@@ -30,7 +30,9 @@ def recover(workspace: Workspace, configuration: Configuration, data: DataPaths)
     state = workspace.run_state()
     if not state.active_try_id:
         return
-    ended_by_us = end_marked(mark_of(data, state.active_try_id))
+    mark = mark_of(data, state.active_try_id)
+    ended_by_us = end_marked(mark)
+    wait_for_keeper(mark)
     seen_alive = time.time() if ended_by_us else 0.0
     if all(made.id != state.active_try_id for made in workspace.tries.read()):
         reading = _reread(state, configuration, data)

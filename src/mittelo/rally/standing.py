@@ -39,18 +39,17 @@ def benched(workspace: Workspace, at: float) -> list[Key]:
 
 def call_everybody_back(workspace: Workspace) -> None:
     """Forget who sat out because of failures; whom the user sent to the bench stays there."""
-    records = workspace.standings.read()
-    out = benches_at(records, time.time())
-    last = {(record.agent_type, record.model): record for record in records}
-    kept = [last[key] for key in out if last[key].by_user]
-    for key in out:
-        if not last[key].by_user:
-            warn(f"{':'.join(filter(None, key))} sat out and is called back.")
     with workspace.changing():
-        if kept:
+        records = workspace.standings.read()
+        out = benches_at(records, time.time())
+        last = {(record.agent_type, record.model): record for record in records}
+        if kept := [last[key] for key in out if last[key].by_user]:
             workspace.standings.rewrite(kept)
         else:
             workspace.paths.standings.unlink(missing_ok=True)
+    for key in out:
+        if not last[key].by_user:
+            warn(f"{':'.join(filter(None, key))} sat out and is called back.")
 
 
 def in_a_row(tries: Sequence[TryRecord], key: Key, evidence: Evidence) -> int:

@@ -125,6 +125,7 @@ def carry_out(
     if given.lap and ground.desk:
         state.pinned_lap_id, state.pinned_lap_title = given.lap.id, given.lap.line
         state.pinned_assignee, state.laps_session = given.lap.assignee, ground.desk.session
+    ground.orders.take_skip()  # what came before others could see this try was not meant for it
     _begin(ground.workspace, state)
     meter = ground.purse.meter(harness, start)
     supervised = _supervise(ground, start, try_id, prompt, state, meter)
