@@ -97,13 +97,13 @@ def _acquire(folder: Path, how: int) -> int:
             return handle
         os.close(handle)
         waited = time.monotonic() - began
+        if waited > WORD_SECONDS:
+            warn(f"waiting for another process that changes {folder}")
         if waited > PATIENCE_SECONDS:
             raise StoreError(
                 f"Another process holds {folder} for {waited:.0f} s, and does not let go.",
                 "End it, then try again.",
             )
-        if waited > WORD_SECONDS:
-            warn(f"waiting for another process that changes {folder}")
         time.sleep(pause * (1 + os.getpid() % 16 / 16))  # so that waiters do not meet
         pause = min(MOST_POLL_SECONDS, pause * 1.5)
 
