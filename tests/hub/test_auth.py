@@ -85,11 +85,12 @@ def test_who_submits_cancels_only_his_own(tokens: Tokens) -> None:
 
 
 def test_strangers_are_shown_out(tokens: Tokens, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mittelo.hub.tcp.STRANGER_SECONDS", 0.1)
     monkeypatch.setattr("mittelo.hub.tcp.LOOK_SECONDS", 0.05)
     with RunningHub(tokens=tokens) as hub, hub.wire() as friend, hub.wire() as stranger:
         friend.call("hello", token=SECRETS[Role.READ])
-        assert stranger.is_closed()
+        with monkeypatch.context() as patch:
+            patch.setattr("mittelo.hub.tcp.STRANGER_SECONDS", 0.1)
+            assert stranger.is_closed()
         assert friend.call("stats")
         with hub.wire() as long:
             long.send(b"x" * 70_000)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hubs import HubProcess, RunningHub
+from ports import kept_port
 
 from mittelo.core.requests import Enqueue, Lease
 from mittelo.core.tasks import Status, Usage
@@ -52,11 +53,10 @@ def test_refusals_are_raised(hub: RunningHub) -> None:
 
 def test_a_client_comes_back_to_a_hub_that_was_started_again(tmp_path: Path) -> None:
     db = tmp_path / "hub.db"
-    with HubProcess(db) as first:
-        client = HubClient(port=first.port, pauses=(0.1,) * 100)
+    with kept_port() as port, HubProcess(db, "--port", str(port)) as first:
+        client = HubClient(port=port, pauses=(0.1,) * 100)
         client.enqueue("a")
         first.kill()
-        (port,) = [first.port]
 
         def start_again() -> None:
             with HubProcess(db, "--port", str(port)) as second:
@@ -101,9 +101,11 @@ def test_nothing_is_enqueued_twice_for_a_lost_answer() -> None:
 
 
 def test_no_hub_and_what_is_no_hub_are_told_of() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-    with HubClient(port=port, pauses=()) as client, pytest.raises(HubAwayError, match="No hub"):
+    with (
+        kept_port() as port,
+        HubClient(port=port, pauses=()) as client,
+        pytest.raises(HubAwayError, match="No hub"),
+    ):
         client.stats()
     listening = socket.create_server(("127.0.0.1", 0))
 

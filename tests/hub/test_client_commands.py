@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 from hubs import MITTELO, HubProcess, RunningHub
+from ports import kept_port
 from support import Place, wait_until
 from terminal import Terminal
 
@@ -362,17 +363,17 @@ def test_ctrl_c_leaves_the_task_in_the_queue_and_says_how_to_look(hub: RunningHu
 
 def test_waiting_outlives_a_restart_of_the_hub(tmp_path: Path) -> None:
     db = tmp_path / "hub.db"
-    with HubProcess(db) as hub:
-        waiting = start_waiting(hub.port)
-        assert waiting.stderr
-        assert b"in the queue" in waiting.stderr.readline()
-        hub.kill()
-        assert b"The hub is away" in waiting.stderr.readline()
-        port = hub.port
-    with HubProcess(db, "--port", str(port)) as again, HubClient(port=again.port) as client:
-        (task,) = client.lease("w")
-        client.ack(task, "done", result="after all")
-        out, _ = waiting.communicate(timeout=30)
+    with kept_port() as port:
+        with HubProcess(db, "--port", str(port)) as hub:
+            waiting = start_waiting(port)
+            assert waiting.stderr
+            assert b"in the queue" in waiting.stderr.readline()
+            hub.kill()
+            assert b"The hub is away" in waiting.stderr.readline()
+        with HubProcess(db, "--port", str(port)), HubClient(port=port) as client:
+            (task,) = client.lease("w")
+            client.ack(task, "done", result="after all")
+            out, _ = waiting.communicate(timeout=30)
     assert (waiting.returncode, out) == (0, b"after all\n")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from hubs import MITTELO, HubProcess
+from ports import kept_port
 
 from mittelo.hub.client import HubClient
 
@@ -98,9 +99,8 @@ def test_what_to_enqueue_is_said_once(words: list[str]) -> None:
 
 
 def test_without_a_hub_a_command_says_how_to_start_one() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        port = nobody.getsockname()[1]
-    code, _, err = run("stats", port=port)
+    with kept_port() as port:
+        code, _, err = run("stats", port=port)
     assert code == 1
     assert f"No hub answers at 127.0.0.1:{port}" in err
     assert "mittelo hub" in err

@@ -50,20 +50,20 @@ def test_a_lease_gives_up_when_its_time_is_over(hub: RunningHub) -> None:
 def test_a_lease_that_waits_hears_of_whatever_becomes_ready(hub: RunningHub, how: str) -> None:
     with hub.wire() as worker, hub.wire() as wire:
         wire.call("enqueue", prompt="x")
-        wire.call("lease", worker_id="other", lease_seconds=0.2 if how == "expired" else 60)
-        expected = 1
-        if how == "later":
-            wire.call("enqueue", prompt="y", not_before=hub.hub.engine._clock() + 0.2)
-            expected = 2
+        (held,) = wire.call("lease", worker_id="other", lease_seconds=60)["tasks"]
+        expected = 2 if how in {"later", "after"} else 1
         if how == "after":
             wire.call("enqueue", prompt="y", after=[1])
-            expected = 2
         if how == "retried":
             wire.call("ack", task_id=1, status="failed")
         if how == "resumed":
             wire.call("pause")
             wire.call("ack", task_id=1, status="released")
         waiting(hub, worker)
+        if how == "expired":
+            wire.call("renew", task_id=1, lease_id=held["lease_id"], lease_seconds=0.2)
+        if how == "later":
+            wire.call("enqueue", prompt="y", not_before=hub.hub.engine._clock() + 0.2)
         if how == "released":
             wire.call("ack", task_id=1, status="released")
         if how == "after":
@@ -102,7 +102,7 @@ def test_no_wake_up_is_lost_in_a_crowd(hub: RunningHub) -> None:
 
     def work(number: int) -> None:
         with hub.client() as client:
-            while tasks := client.lease(f"w{number}", max_tasks=number % 3 + 1, wait_seconds=2):
+            while tasks := client.lease(f"w{number}", max_tasks=number % 3 + 1, wait_seconds=60):
                 for task in tasks:
                     client.ack(task, "done")
                     done.append(task.task_id)
@@ -114,6 +114,8 @@ def test_no_wake_up_is_lost_in_a_crowd(hub: RunningHub) -> None:
         for number in range(300):
             client.enqueue(str(number))
         wait_until(lambda: len(done) == 300, "all done")
+        wait_until(lambda: hub.hub.engine.waiting == 6, "waiting")
+        client.shutdown()
     for thread in threads:
         thread.join()
     assert sorted(done) == [*range(1, 301)]

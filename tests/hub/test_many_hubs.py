@@ -15,7 +15,7 @@ from support import wait_until
 
 from mittelo.core.requests import Enqueue
 from mittelo.core.tasks import Status
-from mittelo.hub.client import HubAwayError, HubClient, HubError
+from mittelo.hub.client import HubAwayError, HubClient, HubError, LeaseLostError
 from mittelo.hub.postgres.store import PostgresStore
 
 
@@ -61,8 +61,9 @@ def test_each_task_is_done_once(pair: Pair) -> None:
 
     def work(hub: RunningHub, other: RunningHub, name: str) -> None:
         with hub.client() as client, other.client() as elsewhere:
-            while tasks := client.lease(name, max_tasks=2, wait_seconds=2):
-                for task in tasks:
+            deadline = time.monotonic() + 60
+            while len(done) < 200 and time.monotonic() < deadline:
+                for task in client.lease(name, max_tasks=2, wait_seconds=1):
                     assert task.attempt == 1
                     elsewhere.renew(task)
                     elsewhere.ack(task, "done", result=name)
@@ -140,7 +141,7 @@ def test_followers_of_any_hub_see_everything_once_and_in_order(pair: Pair) -> No
             with hub.client() as client:
                 for _ in range(40):
                     client.enqueue("x")
-                    for task in client.lease("w", max_tasks=1):
+                    for task in client.lease("w", max_tasks=1, wait_seconds=10):
                         client.ack(task, "done")
 
         at_once(lambda: follow(0), lambda: follow(1), *(lambda h=h: work(h) for h in pair))
@@ -274,13 +275,15 @@ def _works(client: HubClient) -> bool:
 def test_hubs_are_processes_and_one_may_be_killed(postgres: PostgresServer, tmp_path: Path) -> None:
     postgres.clear()
     done: Counter[int] = Counter()
+    over = threading.Event()
 
     def work(port: int, name: str) -> None:
         with contextlib.suppress(HubAwayError), HubClient(port=port, pauses=()) as client:
-            while tasks := client.lease(name, wait_seconds=2, lease_seconds=1):
-                for task in tasks:
-                    client.ack(task, "done")
-                    done[task.task_id] += 1
+            while not over.is_set():
+                for task in client.lease(name, wait_seconds=1, lease_seconds=1):
+                    with contextlib.suppress(LeaseLostError):
+                        client.ack(task, "done")
+                        done[task.task_id] += 1
 
     url = postgres.tcp_url()
     with (
@@ -291,8 +294,13 @@ def test_hubs_are_processes_and_one_may_be_killed(postgres: PostgresServer, tmp_
             added = client.enqueue_many([Enqueue(prompt="x")] * 400)
 
         def kill() -> None:
-            wait_until(lambda: len(done) > 50, "work")
-            first.kill()
+            try:
+                wait_until(lambda: len(done) > 50, "work")
+                first.kill()
+                with HubClient(port=second.port) as client:
+                    wait_until(lambda: client.stats().stats.done == 400, "the rest")
+            finally:
+                over.set()
 
         at_once(
             kill,

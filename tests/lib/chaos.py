@@ -6,7 +6,6 @@ As a program it is one of the workers: it writes down each result that the hub a
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import msgspec
 from cutting import Cable
 from hubs import HubProcess
 from msgspec import Struct
+from ports import kept_port
 from postgres import PostgresServer
 
 from mittelo.core.requests import Enqueue, Lease, Task
@@ -99,8 +99,8 @@ class Chaos:
         self._folder = folder
         self._dice = random.Random(seed)  # noqa: S311 - a game of chance, to be repeated
         self._server = server
-        self._ports = [_free_port() for _ in range(hubs)]
         self._open = ExitStack()
+        self._ports = [self._open.enter_context(kept_port()) for _ in range(hubs)]
         self._hubs: list[HubProcess] = []
         self._cables: list[Cable] = []
         self.killed = {"hub": 0, "worker": 0, "connections": 0, "database": 0}
@@ -181,11 +181,6 @@ class Chaos:
             except (HubAwayError, HubError):
                 assert time.monotonic() < deadline, "no hub answers any more"
                 time.sleep(0.1)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 def _read_notes(folder: Path) -> list[Acknowledged]:

@@ -1,6 +1,7 @@
 """Hubs for tests: in a thread with a clock of one's own, or as a process that can be killed."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -86,8 +87,9 @@ class RunningHub:
         assert not self._thread.is_alive()
 
     def stop(self) -> None:
-        """Let it drain."""
-        self.loop.call_soon_threadsafe(self._stop.set)
+        """Let it drain, unless it has already ended."""
+        with contextlib.suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(self._stop.set)
 
     def client(self, token: str = "") -> HubClient:
         return HubClient("127.0.0.1", self.port, token=token)

@@ -4,13 +4,14 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
 import psycopg
+from ports import kept_port
 from support import wait_until
 
 from mittelo.hub.postgres.store import PostgresStore
@@ -46,7 +47,8 @@ class PostgresServer:
         self._user = _somebody()
         self._process: subprocess.Popen[bytes] | None = None
         self._filled: Path | None = None
-        self.port = _free_port()
+        self._kept = ExitStack()
+        self.port = self._kept.enter_context(kept_port())
         self.url = f"postgresql:///postgres?host={self._folder}&port={self.port}&user={USER}"
 
     def __enter__(self) -> Self:
@@ -65,6 +67,7 @@ class PostgresServer:
 
     def __exit__(self, *_: object) -> None:
         self.stop(signal.SIGINT)
+        self._kept.close()
         shutil.rmtree(self._folder)
 
     def start(self) -> None:
@@ -177,10 +180,3 @@ def _somebody() -> str | None:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}
     return next(name for name in ("postgres", "nobody") if name in names)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port

@@ -106,6 +106,6 @@ def ended(client: HubClient, task_id: int, seconds: float = PATIENCE_SECONDS) ->
 
 
 def kept(home: Path, kind: str) -> list[Path]:
-    """Return what lies whole in the outbox, among the lost or among the results."""
+    """Return what lies in the outbox, among the lost or among the results."""
     place = home / "state/mittelo/workers" / kind
     return [path for path in place.rglob("[!.]*") if path.is_file()]

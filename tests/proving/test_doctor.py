@@ -1,10 +1,12 @@
 """What the doctor says of machines of every kind."""
 
 import json
+import re
 import subprocess
 from typing import Any
 
 from standins import Machine
+from support import wait_until
 
 from mittelo.harness.claude import Claude
 
@@ -58,35 +60,44 @@ def test_another_version_than_that_of_the_lock_is_told_of_and_no_fault(machine: 
     assert "mittelo lock --verify claude_code" in one["warnings"][0]
 
 
-def installed(machine: Machine, before: str) -> dict[str, Any]:
-    """Look at a claude of a package 2.1.197 that says 2.2.0, and that does something before."""
+def install(machine: Machine, before: str = "") -> None:
+    """Install a claude of a package 2.1.197 that says 2.2.0, and that does something before."""
     flags = " ".join(Claude().flags())
     machine.install_package("claude", "claude", "2.1.197", "cat")
     (machine.root / "lib/node_modules/claude/cli.js").write_text(
         f"#!/bin/sh\necho x >> {machine.root}/starts\n{before}\n"
         f"case \"$*\" in *--version*) echo 2.2.0;; *) echo '{flags}';; esac\n"
     )
+
+
+def looked_at(machine: Machine) -> dict[str, Any]:
     return check(diagnosis(machine.mittelo("doctor", "--json")), "claude_code")
 
 
 def test_what_is_slow_is_not_started_again_for_a_version_that_its_package_tells(
     machine: Machine,
 ) -> None:
-    one = installed(machine, "sleep 1.1")
+    install(machine, "sleep 1.1")
+    one = looked_at(machine)
     assert (one["version"], one["version_rc"], one["missing_flags"]) == ("2.1.197", 0, [])
     assert (machine.root / "starts").read_text() == "x\n"
 
 
 def test_what_is_quick_is_asked_since_it_may_have_updated_itself(machine: Machine) -> None:
-    one = installed(machine, "")
-    assert (one["version"], one["version_rc"], one["drift"]) == ("2.2.0", 0, True)
+    install(machine)
+
+    def is_asked() -> bool:
+        one = looked_at(machine)
+        return (one["version"], one["version_rc"], one["drift"]) == ("2.2.0", 0, True)
+
+    wait_until(is_asked, "a quick answer")
 
 
 def test_a_help_that_fails_does_not_tell_that_flags_are_gone(machine: Machine) -> None:
     machine.install(
         "claude", 'case "$*" in *--version*) echo 2.1.197;; *) echo oh >&2; exit 2;; esac'
     )
-    one = check(diagnosis(machine.mittelo("doctor", "--json")), "claude_code")
+    one = looked_at(machine)
     assert (one["ok"], one["missing_flags"]) == (True, [])
     assert "was not seen (exit 2: oh)" in one["warnings"][-1]
 
@@ -122,7 +133,7 @@ def test_a_cli_that_hangs_does_not_hold_the_doctor_up(machine: Machine) -> None:
     done = machine.mittelo("doctor", "--json", "--need", "kimi")
     one = check(diagnosis(done), "kimi")
     assert (done.returncode, one["version_rc"]) == (1, None)
-    assert "no end within 4.0 s" in one["problems"][0]
+    assert re.search(r"no end within [0-4]\.\d s", one["problems"][0])
 
 
 def test_a_cli_that_is_asked_for_and_not_there_is_a_fault(machine: Machine) -> None:

@@ -39,7 +39,7 @@ SECRET = "for nobody else"
 VARIABLE = "SOMEBODYS_SECRET"
 DAEMON = "98761"
 CODEWORD = "ZEBRA-4417"
-STOP_SECONDS = 8.0
+STOP_SECONDS = 20.0
 ONE_ATTEMPT = "[reliability]\nretry_budget = 1\n"
 BACKENDS = {"claude": "claude_code"}
 

@@ -14,7 +14,7 @@ from mittelo.core.records import TryRecord
 
 CODEWORD = "ZEBRA-4417"
 TASK = f"SLEEP-PROBE the codeword is {CODEWORD}"
-STOP_SECONDS = 8.0
+STOP_SECONDS = 20.0
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from screens import settle
 from textual.events import Paste
 from textual.pilot import Pilot
 from textual.screen import ModalScreen
@@ -59,18 +60,8 @@ class Desk:
             self._look()
             for step in steps:
                 await self._take(pilot, step)
-                await self._settle(pilot)
+                await settle(pilot, self.list)
                 self._look()
-
-    async def _settle(self, pilot: Pilot[None]) -> None:
-        """Wait until all that a key leads to has been done: it goes from pump to pump."""
-        for _ in range(3):
-            await pilot.pause()
-            for pump in (self.app, self.app.screen, self.app.focused, self.list):
-                if pump and not self.app._exit:
-                    through = asyncio.Event()
-                    pump.call_later(through.set)
-                    await asyncio.wait_for(through.wait(), 30)
 
     async def _take(self, pilot: Pilot[None], step: str | Callable[[], object]) -> None:
         if callable(step):
@@ -273,7 +264,7 @@ def test_a_claimed_lap_is_deleted_only_if_the_claim_was_seen(desk: Desk) -> None
 
 def claim(desk: Desk, lap_id: str, session: str) -> None:
     now = datetime.now(UTC)
-    since, until = (now + timedelta(minutes=m) for m in (-5, 60))
+    since, until = (now + timedelta(minutes=m) for m in (-5.5, 59.5))
     (desk.folder / "claim").write_text(
         f'{{"lap":"{lap_id}","file":"laps.json","scope":"root","claimedAt":"{since.isoformat()}",'
         f'"session":"{session}","expiresAt":"{until.isoformat()}"}}\n'

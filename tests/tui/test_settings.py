@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from screens import settle
 from support import Place
 from textual.events import Paste
 from textual.screen import ModalScreen
@@ -45,16 +46,20 @@ class Form:
                     self.file.write_text(step.removeprefix("write "))
                 else:
                     await pilot.press(step)
-                await pilot.pause()
+                await settle(pilot, self._list)
                 self._look()
 
     def _go(self, key: str) -> None:
-        assert self.app.query_one(RowList).go_to(tuple(key.split("/")))
+        assert self._list.go_to(tuple(key.split("/")))
+
+    @property
+    def _list(self) -> RowList:
+        return self.app.screen_stack[0].query_one(RowList)
 
     def _look(self) -> None:
-        options = self.app.screen_stack[0].query_one(RowList).options
+        options = self._list.options
         self.rows: dict[Key, Row] = {o.row.key: o.row for o in options if hasattr(o, "row")}
-        self.here = self.app.screen_stack[0].query_one(RowList).row
+        self.here = self._list.row
         self.title = _text(self.app, "#title")
         self.detail = _text(self.app, "#detail")
         self.found = _text(self.app, "#found")
@@ -210,6 +215,10 @@ def test_leaving_can_save_or_stay(place: Place) -> None:
 
 def test_leaving_without_changes_asks_nothing(place: Place) -> None:
     assert Form(place).press("q").left
+
+
+def test_a_setting_that_is_highlighted_as_the_form_closes_is_no_fault(place: Place) -> None:
+    Form(place).press().app._show_detail()
 
 
 def test_comments_and_unknown_keys_survive(place: Place) -> None:

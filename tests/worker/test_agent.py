@@ -14,7 +14,7 @@ from mittelo.core.requests import Enqueue
 from mittelo.core.tasks import Status
 from mittelo.hub.client import HubClient
 
-SHORT = ("--lease-seconds", "2")
+SHORT = ("--lease-seconds", "6")
 
 
 def test_a_worker_waits_for_tasks_and_starts_them_at_once(
@@ -79,7 +79,7 @@ def test_a_run_longer_than_its_lease_is_renewed(
     with worker(hub.port, *SHORT, "--backend", "shell", "--shell-cmd", slow(tmp_path)):
         pid_of(tmp_path, task_id)
         first = client.get(task_id).leased_until or 0.0
-        wait_until(lambda: (client.get(task_id).leased_until or 0.0) > first + 2.0)
+        wait_until(lambda: (client.get(task_id).leased_until or 0.0) > first + 6.0)
         (tmp_path / "go").touch()
         task = ended(client, task_id)
     assert (task.result, task.attempt) == ("slow:hi", 1)
@@ -87,7 +87,8 @@ def test_a_run_longer_than_its_lease_is_renewed(
 
 def test_a_cancelled_run_is_killed(hub: HubProcess, client: HubClient, tmp_path: Path) -> None:
     task_id = client.enqueue("hi")
-    with worker(hub.port, *SHORT, "--backend", "shell", "--shell-cmd", slow(tmp_path)) as agent:
+    words = ("--backend", "shell", "--shell-cmd", slow(tmp_path), "--lease-seconds", "8")
+    with worker(hub.port, *words) as agent:
         pid = pid_of(tmp_path, task_id)
         client.cancel(task_id)
         assert ended(client, task_id).status is Status.CANCELLED

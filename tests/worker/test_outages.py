@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 from hubs import HubProcess
+from ports import kept_port
 from support import wait_until
 from workers import ended, kept, pid_of, slow, worker
 
@@ -13,19 +14,23 @@ from mittelo.hub.client import HubClient
 from mittelo.worker.outbox import Entry, Outbox
 
 
+def at(port: int, db: Path, *words: str) -> HubProcess:
+    return HubProcess(db, "--port", str(port), *words)
+
+
 def test_a_run_goes_on_while_the_hub_is_away_and_is_delivered_once(tmp_path: Path) -> None:
     db = tmp_path / "hub.db"
-    with HubProcess(db) as hub, HubClient("127.0.0.1", hub.port) as client:
+    with kept_port() as port, at(port, db) as hub, HubClient(port=port) as client:
         task_id = client.enqueue("hi")
         words = ("--backend", "shell", "--shell-cmd", slow(tmp_path), "--lease-seconds", "4")
-        with worker(hub.port, *words) as agent:
+        with worker(port, *words) as agent:
             pid_of(tmp_path, task_id)
             hub.kill()
             agent.says("is away; trying again until it is back")
             (tmp_path / "go").touch()
             agent.says(f"task {task_id} done")
             wait_until(lambda: kept(tmp_path / "home", "outbox"), "the result on disk")
-            with HubProcess(db, "--port", str(hub.port)):
+            with at(port, db):
                 task = ended(client, task_id)
                 agent.says("is back")
                 wait_until(lambda: not kept(tmp_path / "home", "outbox"), "the empty outbox")
@@ -37,30 +42,28 @@ def test_a_run_goes_on_while_the_hub_is_away_and_is_delivered_once(tmp_path: Pat
 
 def test_a_worker_waits_for_a_hub_that_is_not_there_yet(tmp_path: Path) -> None:
     db = tmp_path / "hub.db"
-    with HubProcess(db) as hub:
-        port = hub.port
-        hub.kill()
-    with worker(port) as agent:
-        agent.says("is away")
-        with HubProcess(db, "--port", str(port)), HubClient("127.0.0.1", port) as client:
-            assert ended(client, client.enqueue("hi")).result == "echo:hi"
-    with worker(port, "--once") as agent:
-        assert agent.process.wait(20) == 1
-        assert "No hub answers" in agent.errors()
+    with kept_port() as port:
+        with worker(port) as agent:
+            agent.says("is away")
+            with at(port, db), HubClient(port=port) as client:
+                assert ended(client, client.enqueue("hi")).result == "echo:hi"
+        with worker(port, "--once") as agent:
+            assert agent.process.wait(20) == 1
+            assert "No hub answers" in agent.errors()
 
 
 def test_the_next_worker_delivers_what_a_killed_one_had_finished(tmp_path: Path) -> None:
     db = tmp_path / "hub.db"
     long = ("--lease-seconds", "300")
-    with HubProcess(db, *long) as hub, HubClient("127.0.0.1", hub.port) as client:
+    with kept_port() as port, at(port, db, *long) as hub, HubClient(port=port) as client:
         task_id = client.enqueue("hi")
-        with worker(hub.port, "--backend", "shell", "--shell-cmd", slow(tmp_path)) as agent:
+        with worker(port, "--backend", "shell", "--shell-cmd", slow(tmp_path)) as agent:
             pid_of(tmp_path, task_id)
             hub.kill()
             (tmp_path / "go").touch()
-            wait_until(lambda: kept(tmp_path / "home", "outbox"), "the result on disk")
+            agent.says("is away")  # it tries to deliver what is on disk by then
             agent.kill()
-        with HubProcess(db, "--port", str(hub.port), *long), worker(hub.port) as second:
+        with at(port, db, *long), worker(port) as second:
             task = ended(client, task_id)
             second.says(f"task {task_id}: the result of an earlier worker is handed in")
             assert second.stop() == 0
@@ -93,10 +96,11 @@ def test_a_result_that_nobody_wants_any_more_is_kept_with_a_word(tmp_path: Path)
 
 
 def test_told_to_end_while_the_hub_is_away_a_result_stays_on_disk(tmp_path: Path) -> None:
-    with HubProcess(tmp_path / "hub.db") as hub, HubClient("127.0.0.1", hub.port) as client:
+    db = tmp_path / "hub.db"
+    with kept_port() as port, at(port, db) as hub, HubClient(port=port) as client:
         task_id = client.enqueue("hi")
         words = ("--backend", "shell", "--shell-cmd", slow(tmp_path), "--grace-seconds", "0.2")
-        with worker(hub.port, *words) as agent:
+        with worker(port, *words) as agent:
             pid_of(tmp_path, task_id)
             hub.kill()
             (tmp_path / "go").touch()

@@ -10,6 +10,9 @@ from mittelo.conformance.talk import equal, expect
 SHORT = 0.3
 """Seconds of a lease that is meant to expire."""
 
+BUSY = 5
+"""Seconds that a hub may need for what it does at once, on a machine that is busy."""
+
 
 def priority(bench: Bench) -> None:
     """Tasks of higher priority go first, and of one priority the older."""
@@ -69,7 +72,7 @@ def long_poll(bench: Bench) -> None:
         found = bench.keep(talk.reply()["result"])
     equal([task["task_id"] for task in found], [task_id], "what it brings")
     waited = time.monotonic() - began
-    expect(waited < 1, f"it took {waited:.1f} s after the task was there")
+    expect(waited < BUSY, f"it took {waited:.1f} s after the task was there")
 
 
 def wait_ends(bench: Bench) -> None:
@@ -77,7 +80,7 @@ def wait_ends(bench: Bench) -> None:
     began = time.monotonic()
     equal(bench.take(wait_seconds=SHORT), [], "what it brings")
     waited = time.monotonic() - began
-    expect(SHORT - 0.05 < waited < SHORT + 2, f"it waited {waited:.2f} s instead of {SHORT}")
+    expect(SHORT - 0.05 < waited < SHORT + BUSY, f"it waited {waited:.2f} s instead of {SHORT}")
 
 
 def a_waiter_that_leaves(bench: Bench) -> None:
@@ -93,11 +96,11 @@ def a_waiter_that_leaves(bench: Bench) -> None:
 
 def renew(bench: Bench) -> None:
     """`renew` keeps a lease for longer, from now."""
-    task = bench.new(lease_seconds=1)
+    task = bench.new(lease_seconds=20)
     lease = {"task_id": task["task_id"], "lease_id": task["lease_id"]}
     found = bench.talk.call("renew", lease_seconds=500, **lease)
     more = found["leased_until"] - task["leased_until"]
-    expect(498 < more < 510, f"it lasts {more:.0f} s longer instead of 499")
+    expect(479 < more < 495, f"it lasts {more:.0f} s longer instead of 480")
 
 
 def fencing(bench: Bench) -> None:
@@ -168,10 +171,13 @@ def failed(bench: Bench) -> None:
     bench.ack(final, "failed", error="e")
     bench.is_now(final["task_id"], "failed")
     task = bench.new(max_attempts=2)
+    began = time.monotonic()
     bench.ack(task, "failed", error="e", retry_after=SHORT)
     bench.is_now(task["task_id"], "queued")
-    equal(bench.take(), [], "what can be leased before retry_after")
-    (again,) = bench.take(wait_seconds=8) or [{"task_id": None, "lease_id": None}]
+    found = bench.take()
+    if time.monotonic() - began < SHORT:
+        equal(found, [], "what can be leased before retry_after")
+    (again,) = found or bench.take(wait_seconds=8) or [{"task_id": None, "lease_id": None}]
     equal(again["task_id"], task["task_id"], "what can be leased then")
     bench.ack(again, "failed", error="e", retry_after=0)
     bench.is_now(task["task_id"], "failed")
@@ -187,7 +193,7 @@ def ack_and_lease(bench: Bench) -> None:
     began = time.monotonic()
     found = bench.keep(bench.ack(again, "done", lease={**lease, "wait_seconds": 30}))
     equal(found, [], "what it brings when there is nothing")
-    expect(time.monotonic() - began < 5, "it waited")
+    expect(time.monotonic() - began < BUSY, "it waited")
 
 
 def pause(bench: Bench) -> None:

@@ -45,12 +45,13 @@ class SettingsForm(App[None]):
         super().__init__()
         self.draft = draft
         self._findings: list[Finding] = []
+        self._list = RowList(id="rows", compact=True)
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
         yield Static(id="title", markup=False)
         yield Input(placeholder="show only settings with …", id="filter", compact=True)
-        yield RowList(id="rows", compact=True)
+        yield self._list
         yield Static(id="detail", markup=False)
         with VerticalScroll(id="findings"):
             yield Static(id="found", markup=False)
@@ -75,6 +76,8 @@ class SettingsForm(App[None]):
     @on(OptionList.OptionHighlighted)
     def _show_detail(self) -> None:
         """Show the whole of the highlighted setting, and findings, those about it first."""
+        if not self._list.is_attached:  # somebody has just left
+            return
         row = self._list.row
         self.query_one("#detail", Static).update(detail(row, self.draft) if row else "")
         found = in_order(self._findings, row.findings if row else [])
@@ -185,10 +188,6 @@ class SettingsForm(App[None]):
 
     def _complain(self, error: Exception) -> None:
         self.notify(str(error), severity="error", markup=False, timeout=10)
-
-    @property
-    def _list(self) -> RowList:
-        return self.query_one(RowList)
 
     @property
     def _field(self) -> Input:
