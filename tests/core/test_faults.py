@@ -496,7 +496,7 @@ def test_phrases_of_clis_and_providers_are_known(text: str, expected: Category) 
         "handled 503 of 529 files, 429 are left",
         "took 500 ms",
         "request-id: 429-503-529",
-        "EACCES: permission denied, open '/root/.claude.json'",
+        "EACCES: permission denied, open '/home/me/.claude.json'",
         "Permission denied (os error 13)",
         "function overload resolution",
         "x-ratelimit-reset-requests: 1s",

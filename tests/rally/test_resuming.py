@@ -5,6 +5,7 @@ import signal
 import subprocess
 
 import msgspec
+import psutil
 import pytest
 from support import RALLY, Place, marked, wait_until
 
@@ -34,9 +35,9 @@ def left(place: Place) -> list[int]:
     return [process.pid for process in marked(key_of(place))]
 
 
-def keepers(place: Place) -> list[int]:
+def keepers(place: Place) -> list[psutil.Process]:
     """Return the keepers of the tries of this workspace."""
-    return [process.pid for process in marked(key_of(place), KEEPER_MARKER)]
+    return marked(key_of(place), KEEPER_MARKER)
 
 
 def key_of(place: Place) -> str:
@@ -208,6 +209,24 @@ def test_what_the_user_changed_after_a_kill_is_not_committed(place: Place) -> No
     (place.root / "mine.txt").write_text("the user's")
     assert place.rally("start", "--resume").code == 0
     assert "mine.txt" in place.git("status", "--porcelain")
+
+
+def test_a_resumed_relay_waits_for_the_keeper_of_the_killed_one(place: Place) -> None:
+    place.script(LONG, FINISH)
+    relay = place.begin("start", "-i", "1", "-a", "script", "codeword ZEBRA")
+    wait_until(lambda: at_work(place), "the agent's work")
+    (keeper,) = keepers(place)
+    keeper.suspend()
+    try:
+        relay.kill()
+        relay.wait(20)
+        resumed = place.begin("start", "--resume")
+        with pytest.raises(subprocess.TimeoutExpired):
+            resumed.wait(2)
+    finally:
+        keeper.resume()
+    assert resumed.wait(20) == 0
+    assert [made.outcome for made in place.tries()] == ["interrupted", "completed"]
 
 
 def test_a_relay_that_was_killed_while_it_committed_is_not_paid_for_again(place: Place) -> None:

@@ -9,7 +9,7 @@ from support import wait_until
 from mittelo.answering.run import Answer
 from mittelo.core.faults import Category
 from mittelo.worker import due, renewing
-from mittelo.worker.contact import Address, Contact
+from mittelo.worker.contact import LONGEST_PAUSE, Address, Contact
 from mittelo.worker.renewing import Renewer
 from mittelo.worker.resting import Resting
 
@@ -62,11 +62,20 @@ def test_a_lease_is_renewed_at_once_after_a_sleep(
         failures: list[Exception] = []
         renewer = Renewer(address, Contact(address, print), HOUR, failures.append)
         renewer.hold(task)
-        for night in (1, 2):
+
+        def sleep(until: float) -> None:
             before = client.get(task_id).leased_until or 0.0
-            clocks.slept = night * 8 * HOUR
-            wait_until(lambda before=before: (client.get(task_id).leased_until or 0.0) > before)  # type: ignore[misc]
+            clocks.slept = until
+            wait_until(lambda: (client.get(task_id).leased_until or 0.0) > before, "a renewal")
+
+        sleep(8 * HOUR)
+        sleep(16 * HOUR)
         renewer.close()
         renewer._thread.join(20)
         renewer._line.close()
         assert failures == []
+
+
+def test_a_hub_that_is_back_is_found_soon_however_long_the_lease() -> None:
+    pause = renewing._pause(24 * HOUR)
+    assert max(pause.take() for _ in range(20)) <= LONGEST_PAUSE
