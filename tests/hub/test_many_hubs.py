@@ -93,7 +93,7 @@ def test_a_lease_that_waits_hears_of_a_task_of_another_hub(pair: Pair) -> None:
             task_id = client.enqueue(Enqueue(prompt="x", backend="b", tags=["t"]))
             (task,) = worker.reply()["result"]["tasks"]
             assert task["task_id"] == task_id
-            assert time.monotonic() - began < 10, number
+            assert time.monotonic() - began < 50, number
             client.cancel(task_id)
 
 

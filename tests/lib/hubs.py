@@ -24,7 +24,7 @@ from mittelo.hub.store import Call, Caller, Outcome, Store
 from mittelo.hub.tcp import Door, bind
 
 MITTELO = str(Path(sys.executable).with_name("mittelo"))
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Queue:

@@ -251,10 +251,9 @@ class Engine:
         """Change the store: on the event loop or on the writer's thread."""
         began, worked = time.perf_counter(), time.thread_time()
         try:
-            if self._away:
-                self._store.recover(now, self._away)
-                self._away = 0.0
-            outcome = self._store.apply(calls, now)
+            outcome = self._store.recover(now, self._away) if self._away else Outcome([])
+            self._away = 0.0
+            outcome.join(self._store.apply(calls, now))
         except StoreError as error:
             outcome = self._failed(calls, error)
         except Exception:  # noqa: BLE001 - whatever it was, the hub must go on

@@ -102,7 +102,7 @@ class Store(Protocol):
         """Return when the next lease expires or task falls due, so that `apply` is called."""
         ...
 
-    def recover(self, now: float, grace: float) -> None:
+    def recover(self, now: float, grace: float) -> Outcome:
         """Let leases that nobody could renew live on for so many seconds at least."""
         ...
 

@@ -249,12 +249,12 @@ class PostgresStore:
         """Return when the next lease expires or task falls due, as far as is known."""
         return self._due
 
-    def recover(self, now: float, grace: float) -> None:
+    def recover(self, now: float, grace: float) -> Outcome:
         """Let leases live on for so many seconds, after restarts of the database, too."""
         with self._writing:
             self._grace = max(self._grace, grace)
             self._prolong = grace > 0
-            self._transact([], now)
+            return self._transact([], now)
 
     # Other hubs
 

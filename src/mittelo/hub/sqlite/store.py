@@ -94,10 +94,10 @@ class SqliteStore:
         """Return when the next lease expires or task falls due."""
         return self._books.next_due
 
-    def recover(self, now: float, grace: float) -> None:
+    def recover(self, now: float, grace: float) -> Outcome:
         """Let leases that nobody could renew live on for so many seconds at least."""
         with self._writing, in_words(self.path):
-            self._transact(lambda ledger: ledger.prolong(grace), now)
+            return self._transact(lambda ledger: ledger.prolong(grace), now)
 
     def clock(self) -> float:
         """Return the time by which leases end: that of this machine."""
